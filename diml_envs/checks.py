@@ -1,0 +1,98 @@
+"""Errors at the door of the environments: what was expected, what was found, what to do."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from diml_envs.mechanisms import Mechanism
+
+
+def did_you_mean(found: object, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the closest known name, or nothing."""
+    close = difflib.get_close_matches(str(found), list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def require_choice(argument: str, found: object, known: Sequence[str]) -> None:
+    """Raise ValueError unless `found` is one of the known names."""
+    if found not in known:
+        names = ", ".join(map(repr, known))
+        raise ValueError(
+            f"expected {argument} to be one of {names}, found {found!r}{did_you_mean(found, known)}"
+        )
+
+
+def positive_int(argument: str, found: object) -> int:
+    """Return `found` as an int, or raise ValueError unless it is a whole number of at least 1."""
+    if isinstance(found, bool) or not isinstance(found, int | np.integer) or found < 1:
+        raise ValueError(f"expected {argument} to be a whole number of at least 1, found {found!r}")
+    return int(found)
+
+
+def require_mechanism(found: object) -> None:
+    """Raise TypeError unless `found` is a mechanism."""
+    if not isinstance(found, Mechanism):
+        raise TypeError(
+            f"expected a diml_envs.Mechanism, found {type(found).__name__}; wrap a plain function in "
+            "diml_envs.PayoffFunction(function, num_actions)"
+        )
+
+
+def require_same_shape(found: Mechanism, expected: Mechanism) -> None:
+    """Raise ValueError unless both have the same agents, actions and context size."""
+    shapes = [(tuple(m.num_actions), m.context_size) for m in (found, expected)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"cannot swap in {mechanism_title(found)}: expected a mechanism for {_shape_text(expected)}, "
+            f"found one for {_shape_text(found)}. Build it for the same agents, actions and context "
+            "features, or construct a new IncentiveEnv around it."
+        )
+
+
+def action_error(actions: Mapping[str, object], num_actions: Mapping[str, int]) -> ValueError:
+    """The error for a dictionary of actions that is no joint action.
+
+    Args:
+        actions: what was passed to `step`.
+        num_actions: own actions of each agent.
+    """
+    agents = list(num_actions)
+    missing = [agent for agent in agents if agent not in actions]
+    unknown = [agent for agent in actions if agent not in num_actions]
+    if missing or unknown:
+        return ValueError(
+            f"expected one action for each of the {len(agents)} agents {agents[0]} to {agents[-1]}, found "
+            f"{len(actions)}; missing: {listed(missing)}, unknown: {listed(unknown)}. "
+            "Pass {agent: action for agent in env.agents}."
+        )
+    agent = next(agent for agent in agents if not _is_action(actions[agent], num_actions[agent]))
+    return ValueError(
+        f"expected a whole number from 0 to {num_actions[agent] - 1} as the action of {agent}, found "
+        f"{actions[agent]!r}; draw a valid one with env.action_space({agent!r}).sample()"
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names of a list, separated by commas; `none` for an empty one."""
+    return "none" if not names else ", ".join(map(str, names[:5])) + (", ..." if len(names) > 5 else "")
+
+
+def mechanism_title(mechanism: Mechanism) -> str:
+    """Class name of a mechanism, wrapped mechanisms in brackets: `Toll(Congestion)`."""
+    inner = getattr(mechanism, "mechanism", None)
+    name = type(mechanism).__name__
+    return f"{name}({mechanism_title(inner)})" if isinstance(inner, Mechanism) else name
+
+
+def _is_action(found: object, size: int) -> bool:
+    whole = isinstance(found, int | np.integer) or (
+        isinstance(found, np.ndarray) and found.shape == () and found.dtype.kind in "iu"
+    )
+    return whole and 0 <= int(found) < size  # pyright: ignore[reportArgumentType]
+
+
+def _shape_text(mechanism: Mechanism) -> str:
+    sizes = tuple(mechanism.num_actions)
+    actions = f"{sizes[0]} actions each" if len(set(sizes)) == 1 else f"num_actions={sizes}"
+    return f"{len(sizes)} agents with {actions} and {mechanism.context_size} context features"

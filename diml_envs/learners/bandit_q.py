@@ -1,0 +1,79 @@
+"""BanditQ: logit choice over averages of the payoffs an agent has itself earned."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diml_envs.learners.base import (
+    Learner,
+    Parameter,
+    checked_parameter,
+    filled_state,
+    logit_choice,
+    per_agent,
+)
+
+
+@dataclass(frozen=True)
+class BanditQ(Learner):
+    """Stateless Q-learning from the payoff of the chosen action alone.
+
+    Q_0 = initial; pi_t = (1 - exploration) softmax(inverse_temperature Q_t) + exploration / A;
+    Q_(t+1)(a_t) = (1 - step_size) Q_t(a_t) + step_size u_i(a_t); other actions keep their value.
+
+    Args:
+        step_size: weight of the newest payoff, in [0, 1].
+        inverse_temperature: sharpness of choice, >= 0, per unit of payoff.
+        exploration: probability of a uniform draw, in [0, 1].
+        initial: value of all actions before the first step.
+
+    Each is one number, or one per agent.
+
+    Raises:
+        ValueError: a parameter outside its bounds.
+
+    References:
+        Watkins (1989), Learning from Delayed Rewards; Erev & Roth (1998), American Economic Review 88.
+
+    Example:
+        >>> rule = BanditQ(step_size=0.5)
+        >>> state = rule.initial_state(episodes=1, num_actions=(2,))
+        >>> rule.update(state, np.array([[1]]), np.array([[[1.0, 3.0]]])).tolist()
+        [[[0.0, 1.5]]]
+    """
+
+    step_size: Parameter = 0.25
+    inverse_temperature: Parameter = 3.0
+    exploration: Parameter = 0.06
+    initial: Parameter = 0.0
+
+    feedback: ClassVar[Literal["full", "bandit"]] = "bandit"
+
+    def __post_init__(self):
+        """Check the parameters."""
+        bounds = {"step_size": (0, 1), "inverse_temperature": (0,), "exploration": (0, 1), "initial": ()}
+        for name, limits in bounds.items():
+            object.__setattr__(self, name, checked_parameter(name, getattr(self, name), *limits))
+
+    def initial_state(self, episodes: int, num_actions: Sequence[int]) -> NDArray[np.float64]:
+        """Return Q_0, float64 [E, n, A]."""
+        return filled_state(episodes, num_actions, vars(self), self.initial)
+
+    def probabilities(self, state: NDArray[np.float64], num_actions: Sequence[int]) -> NDArray[np.float64]:
+        """Return choice probabilities float64 [E, n, A]."""
+        return logit_choice(per_agent(self.inverse_temperature) * state, num_actions, self.exploration)
+
+    def update(
+        self, state: NDArray[np.float64], actions: NDArray[np.integer], payoffs: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the next Q, float64 [E, n, A]; reads only the chosen entries of the payoffs."""
+        chosen = actions[..., None]
+        weight = per_agent(self.step_size)
+        old = np.take_along_axis(state, chosen, axis=-1)
+        new = (1 - weight) * old + weight * np.take_along_axis(payoffs, chosen, axis=-1)
+        following = state.copy()
+        np.put_along_axis(following, chosen, new, axis=-1)
+        return following

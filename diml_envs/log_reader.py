@@ -1,0 +1,140 @@
+"""How is a log on disk turned back into arrays, and what makes a file no log?"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from diml_envs.log_format import METADATA_KEY, UNKNOWN_UPDATE, VERSION, shard_paths
+
+_REQUIRED = ("episode", "step", "agent", "action")
+
+
+def read_log(path: Path) -> dict[str, Any]:
+    """Reads a folder of shards or one Parquet file into the arguments of `diml_envs.Log`."""
+    files = [path] if path.is_file() else shard_paths(path)
+    if not files:
+        raise FileNotFoundError(
+            f"{path}: expected a folder of Parquet shards or a Parquet file, found "
+            f"{'no shard in the folder' if path.is_dir() else 'nothing'}; check the path"
+        )
+    shards = [_read_shard(file) for file in files]
+    about = shards[0][1]
+    for file, (_, other) in zip(files, shards, strict=True):
+        if any(other[key] != about[key] for key in ("agents", "num_actions")):
+            raise ValueError(
+                f"{file}: expected the agents and num_actions of {files[0].name}, found "
+                f"{other['agents']}, {other['num_actions']}; keep one log per folder"
+            )
+    table = pa.concat_tables([table for table, _ in shards], promote_options="default")
+    return _arrays(table, about, path)
+
+
+def _read_shard(file: Path) -> tuple[pa.Table, dict[str, Any]]:
+    try:
+        table = pq.read_table(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(f"{file}: expected a whole Parquet file, found: {error}") from error
+    found = (table.schema.metadata or {}).get(METADATA_KEY)
+    if found is None:
+        raise ValueError(
+            f"{file}: expected a log of diml, found a table without the metadata key 'diml'; "
+            "read tables of other origin with diml_inverse.load_log(path, columns=..., num_actions=...)"
+        )
+    about = json.loads(found)
+    if about.get("version") != VERSION or about.get("kind") != "individual":
+        raise ValueError(
+            f"{file}: expected an individual log of version {VERSION}, found kind {about.get('kind')!r} "
+            f"of version {about.get('version')!r}; read it with the diml that wrote it"
+        )
+    missing = [name for name in _REQUIRED if name not in table.column_names]
+    if missing:
+        raise ValueError(
+            f"{file}: expected the columns {', '.join(_REQUIRED)}, found no {', '.join(missing)}"
+        )
+    if "available" in table.column_names:
+        raise ValueError(
+            f"{file}: expected every action to be open at every step, found the column 'available', "
+            "which diml_envs.Log does not hold; read this log with diml_inverse.load_log"
+        )
+    return table.replace_schema_metadata(None), about
+
+
+def _arrays(table: pa.Table, about: dict[str, Any], path: Path) -> dict[str, Any]:
+    agents, num_actions = tuple(about["agents"]), tuple(about["num_actions"])
+    count, rows = len(agents), table.num_rows
+    for name in _REQUIRED:
+        if table[name].null_count:
+            raise ValueError(f"{path}: expected a value in every row of '{name}', found empty ones")
+    names = table["agent"].cast(pa.string()).combine_chunks().dictionary_encode()
+    known = {name: code for code, name in enumerate(agents)}
+    unknown = [name for name in names.dictionary.to_pylist() if name not in known]
+    if unknown:
+        raise ValueError(f"{path}: expected the agents {', '.join(agents)}, found {', '.join(unknown)}")
+    code = np.array([known[name] for name in names.dictionary.to_pylist()], np.int64)
+    agent, step = code[names.indices.to_numpy()], table["step"].to_numpy()
+    _, episode = np.unique(table["episode"].to_numpy(), return_inverse=True)
+    lengths = np.zeros(episode.max(initial=-1) + 1, np.int64)
+    np.maximum.at(lengths, episode, step + 1)
+    first = np.concatenate([[0], lengths.cumsum()])[episode]
+    if np.unique((first + step) * count + agent).size != rows:
+        raise ValueError(f"{path}: expected one row per episode, step and agent, found some more than once")
+    if step.min(initial=0) < 0 or lengths.sum() * count != rows:
+        raise ValueError(
+            f"{path}: expected every agent at every step from 0, found {rows} rows instead of "
+            f"{lengths.sum() * count}; part of the log is missing"
+        )
+    shape, index = (len(lengths), lengths.max(initial=0), count), (episode, step, agent)
+    found: dict[str, Any] = {
+        "actions": _scatter(table["action"].to_numpy(), shape, index, -1, np.int64),
+        "num_actions": num_actions,
+        "agents": agents,
+        "lengths": lengths,
+        "provenance": about["provenance"],
+    }
+    columns = set(table.column_names)
+    if "payoff" in columns:
+        found["payoffs"] = _scatter(table["payoff"].to_numpy(), shape, index, np.nan, np.float64)
+    if "update" in columns:
+        update = table["update"].fill_null(UNKNOWN_UPDATE).to_numpy()
+        found["update"] = _scatter(update, shape, index, UNKNOWN_UPDATE, np.int32)
+    if "probabilities" in columns:
+        own = np.asarray(num_actions)[agent]  # [rows]
+        values = _lists(table["probabilities"], own, path)
+        found["probabilities"] = _scatter(values, shape, index, np.nan, np.float64)
+        beyond = np.arange(max(num_actions)) >= np.asarray(num_actions)[:, None]
+        known = ~np.isnan(found["probabilities"]).all(axis=-1, keepdims=True)
+        found["probabilities"][known & beyond] = 0.0
+    if "context" in columns:
+        size = len(table["context"][0].as_py() or ()) if rows else 0
+        values = _lists(table["context"], np.full(rows, size), path)
+        each = _scatter(values, shape, index, np.nan, np.float64)  # [E, T, n, d]
+        if not np.array_equal(each, np.broadcast_to(each[:, :, :1], each.shape), equal_nan=True):
+            raise ValueError(f"{path}: expected one context for all agents of a step, found different ones")
+        found["context"] = each[:, :, 0]
+    return found
+
+
+def _scatter(
+    values: NDArray[Any], shape: tuple[int, ...], index: tuple[NDArray[Any], ...], fill: float, dtype: Any
+) -> NDArray[Any]:
+    array = np.full((*shape, *values.shape[1:]), fill, dtype)
+    array[index] = values
+    return array
+
+
+def _lists(column: pa.ChunkedArray, sizes: NDArray[np.int64], path: Path) -> NDArray[np.float64]:
+    """The lists of a column as rows of one array, NaN where a row is null and beyond its size."""
+    lists = column.combine_chunks()
+    counts = lists.value_lengths().fill_null(-1).to_numpy()
+    wrong = (counts != -1) & (counts != sizes)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(f"{path}: row {row}: expected a list of {sizes[row]} numbers, found {counts[row]}")
+    values = np.full((len(sizes), sizes.max(initial=0)), np.nan)
+    values[np.arange(values.shape[1]) < counts[:, None]] = lists.flatten().to_numpy()
+    return values

@@ -1,0 +1,36 @@
+"""Recovers what an unknown rule pays from the logs of agents who were learning."""
+
+from diml_inverse import learners, mechanisms, metrics
+from diml_inverse.data import TrajectoryDataset, load_log
+from diml_inverse.dynamics import LearningDynamics, draw_uniforms
+from diml_inverse.fit import fit
+from diml_inverse.learners.base import LearnerRule, LinearRule
+from diml_inverse.log_checks import LogError
+from diml_inverse.mechanisms.base import Mechanism
+from diml_inverse.optimizers import LBFGS, Adam
+from diml_inverse.parameters import Bounded, Fixed, Positive
+from diml_inverse.results import FitResult, load_result
+from diml_inverse.status import Status
+
+__all__ = [
+    "LBFGS",
+    "Adam",
+    "Bounded",
+    "FitResult",
+    "Fixed",
+    "LearnerRule",
+    "LearningDynamics",
+    "LinearRule",
+    "LogError",
+    "Mechanism",
+    "Positive",
+    "Status",
+    "TrajectoryDataset",
+    "draw_uniforms",
+    "fit",
+    "learners",
+    "load_log",
+    "load_result",
+    "mechanisms",
+    "metrics",
+]

@@ -1,0 +1,164 @@
+"""Fits a model of learners and mechanism to a log: the one verb of this package."""
+
+import copy
+import time
+
+import torch
+
+from diml_inverse.cross_validation import RidgePath, choose_ridge
+from diml_inverse.data import TrajectoryDataset
+from diml_inverse.dynamics import LearningDynamics
+from diml_inverse.information import (
+    held_out_gain,
+    is_silent,
+    likelihood_ratio_is_chance,
+    without_payoffs,
+)
+from diml_inverse.learners.base import LearnerRule
+from diml_inverse.maximise import Outcome, Sample, maximise
+from diml_inverse.mechanisms.base import Mechanism
+from diml_inverse.optimizers import LBFGS, Adam
+from diml_inverse.results import FitResult
+from diml_inverse.situations import Situations
+from diml_inverse.status import Status
+
+
+def fit(
+    dataset: TrajectoryDataset,
+    mechanism: Mechanism,
+    learner: LearnerRule,
+    *,
+    optimizer: LBFGS | Adam | None = None,
+    folds: int = 5,
+    seed: int = 0,
+    progress: bool = True,
+) -> FitResult:
+    """Maximise the penalised log-likelihood of a log's choices; payoffs in the log are never read.
+
+    The arguments are not changed: the result holds fitted copies in float64.
+
+    Args:
+        dataset: the log; every episode given is used (keep test episodes out with `split`).
+        mechanism: payoff model, whose values are the starting point.
+        learner: learner rule; `Fixed` parameters are known, others are estimated along with the payoffs.
+        optimizer: LBFGS(...) or Adam(...); None takes the one that suits the mechanism.
+        folds: folds of episodes for cross-validation of a ridge left open.
+        seed: seed of everything random here (folds, validation episodes, batches).
+        progress: show a progress bar when there is a terminal.
+
+    Returns:
+        The result, whose `status` says how the fit ended and what to do about it.
+
+    Raises:
+        ValueError: if mechanism, learner and log disagree about agents or actions; if a free learner
+            parameter could not be told apart from the payoffs' scale; with fewer than two episodes where
+            episodes have to be held out.
+        FloatingPointError: if the log-likelihood is not finite at the start.
+    """
+    started = time.perf_counter()
+    _require_identified_scale(mechanism, learner)
+    settings = optimizer or mechanism.optimizer
+    model = LearningDynamics(copy.deepcopy(mechanism), copy.deepcopy(learner)).to(torch.float64)
+    sample = Sample.of(dataset, model)
+    silent = is_silent(model, sample)
+    path: RidgePath | None = None
+    validation_gain: float | None = None
+    if silent:
+        outcome = Outcome(Status.NO_INFORMATION)
+    else:
+        if isinstance(settings, LBFGS) and getattr(model.mechanism, "ridge", 0.0) is None:
+            path = choose_ridge(dataset, model, folds=folds, seed=seed, show=progress)
+            model.mechanism.ridge = path.best  # pyright: ignore[reportAttributeAccessIssue]
+        outcome, validation_gain = _estimate(model, dataset, sample, settings, seed, progress)
+    null = without_payoffs(dataset, learner)
+    with torch.no_grad():
+        log_likelihood = float(sample.log_likelihood(model))
+        null_log_likelihood = float(null.log_likelihood(dataset).sum())
+    if outcome.status is not Status.DIVERGED and not silent:
+        if path is not None:
+            chance = not path.payoffs_help
+        elif validation_gain is not None:
+            chance = validation_gain <= 0
+        elif float(model.mechanism.penalty().detach()) == 0:
+            chance = likelihood_ratio_is_chance(model, sample, log_likelihood, null_log_likelihood)
+        else:
+            chance = _held_out_chance(model, dataset, learner, folds, seed)
+        if chance:
+            outcome.status = Status.NO_INFORMATION
+    return FitResult(
+        status=outcome.status,
+        mechanism=model.mechanism.requires_grad_(True),
+        learner=model.learner,
+        log_likelihood=log_likelihood,
+        without_payoffs=null_log_likelihood,
+        uniform=_uniform_log_likelihood(dataset),
+        num_choices=dataset.num_choices,
+        num_episodes=dataset.num_episodes,
+        agents=dataset.agents,
+        history=tuple(outcome.history),
+        ridge_path=path,
+        situations=Situations.of(dataset, sample.contexts),
+        seconds=time.perf_counter() - started,
+        seed=seed,
+    )
+
+
+def _estimate(
+    model: LearningDynamics,
+    dataset: TrajectoryDataset,
+    sample: Sample,
+    settings: LBFGS | Adam,
+    seed: int,
+    show: bool,
+) -> tuple[Outcome, float | None]:
+    """Estimate in the optimiser's precision; with Adam, also the gain over no payoffs on validation."""
+    if isinstance(settings, LBFGS):
+        model.to(settings.dtype)
+        outcome = maximise(model, sample, settings, seed=seed, show=show)
+        model.to(torch.float64)
+        return outcome, None
+    kept, validation = dataset.split(settings.validation, seed=seed)
+    model.to(settings.dtype)
+    validation_sample = Sample.of(validation, model)
+    outcome = maximise(
+        model, Sample.of(kept, model), settings, validation=validation_sample, seed=seed, show=show
+    )
+    model.to(torch.float64)
+    null = without_payoffs(kept, model.learner)
+    with torch.no_grad():
+        gain = float(validation_sample.log_likelihood(model) - null.log_likelihood(validation).sum())
+    return outcome, gain
+
+
+def _held_out_chance(
+    model: LearningDynamics, dataset: TrajectoryDataset, learner: LearnerRule, folds: int, seed: int
+) -> bool:
+    """Whether a penalised fit predicts held-out episodes no better than a model without payoffs."""
+    if dataset.num_episodes < 2:
+        return False
+
+    def refitted(train: TrajectoryDataset) -> LearningDynamics:
+        arm = copy.deepcopy(model)
+        maximise(arm, Sample.of(train, arm), LBFGS(max_steps=100, tolerance=1e-5))
+        return arm
+
+    return held_out_gain(dataset, learner, refitted, folds=folds, seed=seed) <= 0
+
+
+def _uniform_log_likelihood(dataset: TrajectoryDataset) -> float:
+    """Log-likelihood of choosing every open action with equal probability."""
+    mask = dataset.action_mask().expand(*dataset.actions.shape, -1)
+    if dataset.available is not None:
+        mask = mask & dataset.available
+    each = -mask.sum(-1).double().log()
+    return float(each[dataset.mask].sum())
+
+
+def _require_identified_scale(mechanism: Mechanism, learner: LearnerRule) -> None:
+    loose = learner.free_scale_parameters()
+    if loose and mechanism.free_scale and any(p.requires_grad for p in mechanism.parameters()):
+        raise ValueError(
+            f"{loose[0]}: expected Fixed, since payoffs c * u with {loose[0]} / c are the same process for "
+            f"every c > 0 and {type(mechanism).__name__} holds them all; found a free parameter; "
+            f"write {loose[0]}=di.Fixed(1.0): payoffs are then in units of 1 / {loose[0]}"
+        )

@@ -1,0 +1,94 @@
+"""Asks whether a log says anything about payoffs: structurally, and beyond chance."""
+
+import copy
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int, Num
+from scipy.stats import chi2
+from torch import Tensor
+
+from diml_inverse.data import TrajectoryDataset
+from diml_inverse.dynamics import LearningDynamics
+from diml_inverse.learners.base import LearnerRule
+from diml_inverse.maximise import Sample, maximise
+from diml_inverse.mechanisms.base import Mechanism
+from diml_inverse.optimizers import LBFGS
+
+LEVEL = 0.05
+"""Size of the likelihood-ratio test against a model without payoffs."""
+
+
+class NoPayoffs(Mechanism):
+    """Pays nothing for anything: the mechanism of a model in which payoffs do not matter."""
+
+    symmetric = True
+    free_scale = False
+
+    def statistic(self, actions: Int[Tensor, "*b n"]) -> Int[Tensor, "*b n 1"]:
+        """Nothing of the others matters."""
+        return torch.zeros_like(actions).unsqueeze(-1)
+
+    def own_payoffs(
+        self,
+        agent: Int[Tensor, " U"],
+        statistic: Num[Tensor, "U F"],
+        context: Float[Tensor, "U d"] | None = None,
+    ) -> Float[Tensor, "U A"]:
+        """Zeros."""
+        return torch.zeros(agent.shape[0], self.mask.shape[1], dtype=torch.float64, device=agent.device)
+
+
+def without_payoffs(train: TrajectoryDataset, learner: LearnerRule) -> LearningDynamics:
+    """The learner with nothing to learn from, its free parameters fitted to the log."""
+    model = LearningDynamics(NoPayoffs(learner.num_actions), copy.deepcopy(learner)).to(torch.float64)
+    sample = Sample.of(train, model)
+    free = [p for p in model.parameters() if p.requires_grad]
+    total = sample.log_likelihood(model)
+    if free and total.requires_grad:
+        maximise(model, sample, LBFGS(max_steps=100, tolerance=1e-5))
+    return model
+
+
+def is_silent(model: LearningDynamics, sample: Sample) -> bool:
+    """Whether the log-likelihood does not depend on the payoffs at all (to first order, where it stands).
+
+    So it is with one-step episodes (learners choose before they have been paid) or a single action.
+    """
+    parameters = [p for p in model.mechanism.parameters() if p.requires_grad]
+    total = sample.log_likelihood(model)
+    if not parameters or not total.requires_grad:
+        return bool(parameters)
+    grads = torch.autograd.grad(total, parameters, allow_unused=True)
+    return all(grad is None or not bool(grad.abs().max() > 1e-12) for grad in grads)
+
+
+def likelihood_ratio_is_chance(
+    model: LearningDynamics, sample: Sample, log_likelihood: float, null_log_likelihood: float
+) -> bool:
+    """Whether an unpenalised fit beats the model without payoffs no better than chance would.
+
+    2 (log L - log L0) is compared with the chi-squared quantile whose degrees of freedom are the free payoff
+    parameters, or the log's payoff differences if those are fewer.
+    """
+    parameters = sum(p.numel() for p in model.mechanism.parameters() if p.requires_grad)
+    differences = sample.contexts.agent.shape[0] * (max(model.mechanism.num_actions) - 1)
+    freedom = max(1, min(parameters, differences))
+    return bool(chi2.sf(2 * (log_likelihood - null_log_likelihood), freedom) > LEVEL)
+
+
+def held_out_gain(
+    dataset: TrajectoryDataset,
+    learner: LearnerRule,
+    fitted: Callable[[TrajectoryDataset], LearningDynamics],
+    *,
+    folds: int,
+    seed: int,
+) -> float:
+    """Held-out log-likelihood, over episode folds, less that of the model without payoffs."""
+    gain = 0.0
+    for train, held_out in dataset.folds(min(folds, dataset.num_episodes), seed=seed):
+        model, null = fitted(train), without_payoffs(train, learner)
+        with torch.no_grad():
+            gain += float(model.log_likelihood(held_out).sum() - null.log_likelihood(held_out).sum())
+    return gain

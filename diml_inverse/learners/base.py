@@ -1,0 +1,160 @@
+"""What a learner rule is: how experience becomes attractions, and attractions choice probabilities."""
+
+import abc
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from diml_inverse.parameters import LearnerParameter
+from diml_inverse.scan import linear_scan
+
+NEVER = -1e30
+"""Stands for the logit of an action that cannot be taken: exp(NEVER) is 0 and has a gradient of 0."""
+
+
+class LearnerRule(nn.Module, abc.ABC):
+    """A differentiable model of how agents learn.
+
+    Timing: an agent draws a_t from the policy of its state, earns payoffs, updates its state. The state is
+    a tensor whose first axis is the episode.
+
+    Attributes:
+        num_actions: number of actions of each agent.
+        identifies: what of the payoffs a log of such learners identifies.
+        scale_parameters: names of the parameters that only multiply the payoffs; when one of them is free
+            the payoffs' scale is not identified.
+    """
+
+    identifies: ClassVar[str] = "nothing"
+    scale_parameters: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, num_actions: tuple[int, ...]):
+        super().__init__()
+        self.num_actions = tuple(int(size) for size in num_actions)
+        sizes = torch.tensor(self.num_actions)
+        mask = torch.arange(int(sizes.max())) < sizes[:, None]
+        self.register_buffer("mask", mask, persistent=False)
+
+    @abc.abstractmethod
+    def initial_state(self, episodes: int) -> Tensor:
+        """The state before the first step of each episode."""
+
+    @abc.abstractmethod
+    def log_policy(
+        self, state: Tensor, available: Bool[Tensor, "*b n A"] | None = None
+    ) -> Float[Tensor, "*b n A"]:
+        """Log choice probabilities; very negative where an action cannot be taken.
+
+        Args:
+            state: one state, or states with an axis of steps after that of episodes.
+            available: actions open to each agent; None for all of its own.
+        """
+
+    @abc.abstractmethod
+    def update(
+        self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]
+    ) -> Tensor:
+        """The state after one step, given the joint action and the deviation payoffs."""
+
+    def replay(
+        self,
+        actions: Int[Tensor, "E T n"],
+        payoffs: Float[Tensor, "E T n A"],
+        update: Int[Tensor, "E T n"] | None = None,
+        available: Bool[Tensor, "E T n A"] | None = None,
+    ) -> Float[Tensor, "E T n A"]:
+        """Log choice probabilities at every step of a log, step by step.
+
+        Rules with a faster way (a scan) take it; a test holds both ways equal.
+
+        Args:
+            actions: joint actions.
+            payoffs: deviation payoffs.
+            update: index of the learner's parameter update in force at each step; read by batched rules.
+            available: actions open to each agent.
+        """
+        state = self.initial_state(actions.shape[0])
+        policies = []
+        for t in range(actions.shape[1]):
+            policies.append(self.log_policy(state, None if available is None else available[:, t]))
+            state = self.update(state, actions[:, t], payoffs[:, t])
+        return torch.stack(policies, dim=1)
+
+    def free_scale_parameters(self) -> list[str]:
+        """Names of the free parameters that only multiply the payoffs."""
+        return [name for name in self.scale_parameters if getattr(self, name).free]
+
+    def learner_parameters(self) -> dict[str, LearnerParameter]:
+        """The rule's parameters by name."""
+        return {name: m for name, m in self.named_modules() if isinstance(m, LearnerParameter)}
+
+    def soft_policy(
+        self,
+        logits: Float[Tensor, "*b n A"],
+        exploration: Float[Tensor, "..."] | None,
+        available: Bool[Tensor, "*b n A"] | None,
+    ) -> Float[Tensor, "*b n A"]:
+        """log((1 - exploration) * softmax(logits) + exploration / number of open actions).
+
+        Mixed in log space: logaddexp(log(1 - e) + log softmax, log e - log A). The only place where
+        actions that cannot be taken are masked.
+        """
+        open_actions = self.mask if available is None else available & self.mask
+        everywhere = bool(open_actions.all())
+        if not everywhere:
+            logits = logits.masked_fill(~open_actions, NEVER)
+        greedy = torch.log_softmax(logits, dim=-1)
+        if exploration is None or not (exploration.requires_grad or bool((exploration > 0).any())):
+            return greedy
+        exploration = exploration.to(logits.dtype)
+        uniform = exploration.log() - open_actions.sum(-1, keepdim=True).to(logits.dtype).log()
+        mixed = torch.logaddexp(torch.log1p(-exploration) + greedy, uniform)
+        return mixed if everywhere else mixed.masked_fill(~open_actions, NEVER)
+
+
+class LinearRule(LearnerRule, abc.ABC):
+    """A rule whose attractions follow s[t+1] = decay[t] * s[t] + drive[t], element by element.
+
+    A subclass writes `recursion` once; it yields both the one-step update and the whole log by a scan.
+    """
+
+    @abc.abstractmethod
+    def recursion(
+        self, actions: Int[Tensor, "E T n"], payoffs: Float[Tensor, "E T n A"]
+    ) -> tuple[Float[Tensor, "..."], Float[Tensor, "E T n A"]]:
+        """Decay (shape (), (n, 1) or broadcastable to the drive) and drive of every step."""
+
+    def update(
+        self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]
+    ) -> Tensor:
+        """One step of the recursion."""
+        decay, drive = self.recursion(actions.unsqueeze(1), payoffs.unsqueeze(1))
+        return decay.expand_as(drive)[:, 0] * state + drive[:, 0]
+
+    def attractions(
+        self, actions: Int[Tensor, "E T n"], payoffs: Float[Tensor, "E T n A"]
+    ) -> Float[Tensor, "E T n A"]:
+        """Attractions before every step, by a scan."""
+        decay, drive = self.recursion(actions[:, :-1], payoffs[:, :-1])
+        return linear_scan(decay, drive, self.initial_state(actions.shape[0]).to(drive.dtype))
+
+    def replay(
+        self,
+        actions: Int[Tensor, "E T n"],
+        payoffs: Float[Tensor, "E T n A"],
+        update: Int[Tensor, "E T n"] | None = None,
+        available: Bool[Tensor, "E T n A"] | None = None,
+    ) -> Float[Tensor, "E T n A"]:
+        """Log choice probabilities at every step of a log, by a scan."""
+        return self.log_policy(self.attractions(actions, payoffs), available)
+
+    def constant_state(self, value: Float[Tensor, "..."], episodes: int) -> Float[Tensor, "E n A"]:
+        """Attractions that are the same for every action."""
+        return value.expand(episodes, *self.mask.shape)
+
+
+def chosen(actions: Int[Tensor, "*b n"], width: int, dtype: torch.dtype) -> Float[Tensor, "*b n A"]:
+    """1 at the action taken, 0 elsewhere."""
+    return torch.nn.functional.one_hot(actions, width).to(dtype)

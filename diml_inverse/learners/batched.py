@@ -1,0 +1,151 @@
+"""Learners that collect steps and update once per batch, as PPO, A2C and DQN do."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from diml_inverse.learners.base import LearnerRule, LinearRule, chosen
+from diml_inverse.parameters import LearnerParameter, require_parameters
+from diml_inverse.scan import linear_scan
+
+
+class Batched(LearnerRule):
+    """A linear rule that updates once per batch b with the batch's mean:
+
+        s[b+1] = mean_b(decay) * s[b] + mean_b(drive) + innovation * (frequency_b - policy(s[b]))
+
+    The policy is constant inside a batch. The last term, if asked for, corrects the state by what was
+    actually chosen: the steady-state filter for noise in a learner whose state is not a function of the
+    log alone, such as a neural network trained by stochastic gradients.
+
+    Args:
+        rule: the linear rule inside.
+        every: steps in a batch; None reads the log's `update` marks.
+        innovation: gain of the correction, in units of the rule's attractions; None for none.
+
+    Raises:
+        TypeError: if the rule is not linear.
+        ValueError: on use, if the log carries no marks and `every` is None.
+
+    References:
+        Anderson & Moore (1979), Optimal Filtering, section 4.4 (steady-state filters).
+    """
+
+    def __init__(
+        self, rule: LinearRule, *, every: int | None = None, innovation: LearnerParameter | None = None
+    ):
+        if not isinstance(rule, LinearRule):
+            raise TypeError(
+                f"rule: expected a LinearRule (e.g. Hedge, LogitQ, BanditQ); found {type(rule).__name__}; "
+                "only rules whose attractions follow a linear recursion can be batched"
+            )
+        if every is not None and every < 1:
+            raise ValueError(
+                f"every: expected at least 1 step per batch, or None to read the log's marks; found {every}"
+            )
+        if innovation is not None:
+            require_parameters(innovation=innovation)
+        super().__init__(rule.num_actions)
+        self.rule, self.every, self.innovation = rule, every, innovation
+
+    @property
+    def identifies(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What the rule inside identifies."""
+        return self.rule.identifies
+
+    def free_scale_parameters(self) -> list[str]:
+        """Those of the rule inside; with an innovation term the gain is in the same units."""
+        return self.rule.free_scale_parameters()
+
+    def initial_state(self, episodes: int) -> Float[Tensor, "E n 4A+1"]:
+        """Attractions, then the running sums of decay, drive and choices, then the steps in the batch."""
+        attractions = self.rule.initial_state(episodes)
+        sums = attractions.new_zeros(*attractions.shape[:-1], 3 * attractions.shape[-1] + 1)
+        return torch.cat([attractions, sums], dim=-1)
+
+    def log_policy(
+        self, state: Tensor, available: Bool[Tensor, "*b n A"] | None = None
+    ) -> Float[Tensor, "*b n A"]:
+        """The policy of the attractions."""
+        return self.rule.log_policy(state[..., : self.mask.shape[-1]], available)
+
+    def update(
+        self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]
+    ) -> Tensor:
+        """Adds the step to the batch; at the batch's end moves the attractions."""
+        if self.every is None:
+            raise ValueError(
+                "every: expected a number of steps per batch, since marks exist only in a log; found None; "
+                "give Batched(rule, every=...) to simulate"
+            )
+        width = self.mask.shape[-1]
+        decay, drive = self.rule.recursion(actions.unsqueeze(1), payoffs.unsqueeze(1))
+        step = [decay.expand_as(drive)[:, 0], drive[:, 0], chosen(actions, width, drive.dtype)]
+        new = torch.cat([*step, torch.ones_like(drive[:, 0, :, :1])], dim=-1)
+        attractions, sums = state[..., :width], state[..., width:] + new
+        mean = sums[..., :-1] / sums[..., -1:]
+        moved = self._move(attractions, *mean.split(width, dim=-1))
+        full = sums[..., -1:] >= self.every
+        attractions = torch.where(full, moved, attractions)
+        return torch.cat([attractions, torch.where(full, 0.0, sums)], dim=-1)
+
+    def _move(self, attractions: Tensor, decay: Tensor, drive: Tensor, frequency: Tensor) -> Tensor:
+        moved = decay * attractions + drive
+        if self.innovation is None:
+            return moved
+        surprise = torch.where(self.mask, frequency - self.rule.log_policy(attractions).exp(), 0.0)
+        return moved + self.innovation() * surprise
+
+    def replay(
+        self,
+        actions: Int[Tensor, "E T n"],
+        payoffs: Float[Tensor, "E T n A"],
+        update: Int[Tensor, "E T n"] | None = None,
+        available: Bool[Tensor, "E T n A"] | None = None,
+    ) -> Float[Tensor, "E T n A"]:
+        """Log choice probabilities at every step: means per batch, then one recursion over batches."""
+        batch = self._batches(actions, update)
+        decay, drive = self.rule.recursion(actions, payoffs)
+        frequency = chosen(actions, payoffs.shape[-1], payoffs.dtype)
+        mean_drive = _batch_means(drive, batch)
+        if decay.ndim >= 3:
+            decay = _batch_means(decay.expand_as(drive), batch)
+        start = self.rule.initial_state(actions.shape[0]).to(drive.dtype)
+        if self.innovation is None:
+            states = linear_scan(decay, mean_drive[:, :-1], start)[:, : mean_drive.shape[1]]
+        else:
+            states = self._filter(start, decay, mean_drive, _batch_means(frequency, batch))
+        at_step = states.gather(1, batch.unsqueeze(-1).expand(*batch.shape, states.shape[-1]))
+        return self.rule.log_policy(at_step, available)
+
+    def _filter(self, state: Tensor, decay: Tensor, drive: Tensor, frequency: Tensor) -> Tensor:
+        decays = decay.expand_as(drive).unbind(1)
+        drives, frequencies = drive.unbind(1), frequency.unbind(1)
+        states = [state]
+        for b in range(len(drives) - 1):
+            states.append(self._move(states[-1], decays[b], drives[b], frequencies[b]))
+        return torch.stack(states, dim=1)
+
+    def _batches(self, actions: Tensor, update: Tensor | None) -> Int[Tensor, "E T n"]:
+        """Number of the batch each step belongs to, counted from 0 in every episode and agent."""
+        if self.every is not None:
+            steps = torch.arange(actions.shape[1], device=actions.device) // self.every
+            return steps[None, :, None].expand_as(actions)
+        if update is None:
+            raise ValueError(
+                "update: expected a log with update marks, since Batched was given no `every`; found none; "
+                "record the marks, or give Batched(rule, every=number of steps per batch)"
+            )
+        changes = torch.zeros_like(update)
+        changes[:, 1:] = (update[:, 1:] != update[:, :-1]).long()
+        return changes.cumsum(1)
+
+
+def _batch_means(values: Float[Tensor, "E T n A"], batch: Int[Tensor, "E T n"]) -> Float[Tensor, "E B n A"]:
+    """Mean over the steps of each batch; 0 for a batch that an agent does not have."""
+    count = int(batch.max()) + 1
+    shape = (values.shape[0], count, *values.shape[2:])
+    index = batch.unsqueeze(-1).expand(values.shape)
+    total = values.new_zeros(shape).scatter_add(1, index, values)
+    size = values.new_zeros(shape[:-1]).scatter_add(1, batch, torch.ones_like(values[..., 0]))
+    return total / size.clamp(min=1).unsqueeze(-1)

@@ -1,0 +1,108 @@
+"""From arrays of shape [E, T, ...] to a log in canonical order."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from diml_inverse.log_checks import (
+    Cells,
+    LogError,
+    NumActions,
+    check_values,
+    own_actions,
+    resolve_agents,
+    resolve_num_actions,
+)
+
+WHOLE = ("iu", np.int64, "whole numbers (an integer dtype)")  # NumPy kinds taken, dtype kept, in words
+REAL = ("iuf", np.float64, "numbers")
+TRUTH = ("b", np.bool_, "true/false (dtype bool)")
+ARRAYS = {  # argument of from_arrays -> (column, axes, values)
+    "actions": ("action", "ETn", WHOLE),
+    "payoffs": ("payoff", "ETn", REAL),
+    "probabilities": ("probabilities", "ETnA", REAL),
+    "update": ("update", "ETn", WHOLE),
+    "context": ("context", "ETd", REAL),
+    "available": ("available", "ETnA", TRUTH),
+    "lengths": ("", "E", WHOLE),
+}
+
+
+def cells_from_arrays(
+    arrays: Mapping[str, Any], num_actions: NumActions, agents: Sequence[object] | None, lengths: Any
+) -> Cells:
+    """Checks the arrays of `TrajectoryDataset.from_arrays`; positions count from 0."""
+    taken = {name: _array(name, value) for name, value in arrays.items() if value is not None}
+    found = list(taken["actions"].shape)
+    if len(found) != 3 or 0 in found:
+        raise LogError(
+            "array 'actions': expected shape [E, T, n] (episodes, steps, agents), none of them 0, found "
+            f"{found}. Add a missing axis, for example array[None] for a single episode."
+        )
+    names = [f"agent_{i}" for i in range(found[2])] if agents is None else agents
+    labels = resolve_agents(names, "argument agents")
+    if len(labels) != found[2]:
+        raise LogError(
+            f"argument agents: expected {found[2]} labels (axis n of actions), found {len(labels)}. Name "
+            "each agent."
+        )
+    sizes = resolve_num_actions(num_actions, labels, "argument num_actions")
+    features = taken["context"].shape[-1:] if "context" in taken else ()
+    axes = dict(zip("ETn", found, strict=True)) | {"A": max(sizes), "d": max((1, *features))}
+    for name, value in taken.items():
+        want = [axes[axis] for axis in ARRAYS[name][1]]
+        if list(value.shape) != want:
+            raise LogError(
+                f"array {name!r}: expected shape [{', '.join(ARRAYS[name][1])}] = {want}, found "
+                f"{list(value.shape)}. Reorder or reshape it."
+            )
+    length = _lengths(lengths, axes["E"], axes["T"])
+    mask = np.arange(axes["T"]) < length[:, None]
+    episode, step = np.nonzero(mask)
+    argument = {ARRAYS[name][0]: name for name in taken}
+
+    def where(s: int, i: int, column: str) -> str:
+        return (
+            f"array {argument[column]!r}, episode {episode[s]}, step {step[s]}, agent {labels[i]!r} "
+            "(episodes and steps count from 0)"
+        )
+
+    values = {ARRAYS[name][0]: value[mask] for name, value in taken.items()}
+    cells = Cells(labels, sizes, tuple(range(axes["E"])), length, values, where)
+    check_values(cells)
+    if "probabilities" in values:  # padding may have come as NaN
+        own = np.broadcast_to(own_actions(sizes), values["probabilities"].shape)
+        values["probabilities"][~own] = 0.0
+    return cells
+
+
+def _array(name: str, value: Any) -> np.ndarray:
+    _, _, (kinds, dtype, words) = ARRAYS[name]
+    try:
+        array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    except ValueError as error:
+        raise LogError(
+            f"array {name!r}: expected a rectangular array, found {error}. Pad it and give lengths=."
+        ) from error
+    if array.dtype.kind not in kinds:
+        raise LogError(f"array {name!r}: expected {words}, found dtype {array.dtype}. Convert it.")
+    return array.astype(dtype, copy=False)
+
+
+def _lengths(lengths: Any, episodes: int, horizon: int) -> np.ndarray:
+    array = np.full(episodes, horizon) if lengths is None else _array("lengths", lengths)
+    if array.shape != (episodes,):
+        raise LogError(
+            f"array 'lengths': expected shape [E] = [{episodes}], found {list(array.shape)}. Give one per "
+            "episode."
+        )
+    bad = (array < 1) | (array > horizon)
+    if bad.any():
+        e = int(bad.argmax())
+        raise LogError(
+            f"array 'lengths', episode {e} (counted from 0): expected a length from 1 to {horizon} (axis T), "
+            f"found {array[e]}. Drop empty episodes; pad the arrays to the longest."
+        )
+    return array

@@ -1,0 +1,192 @@
+"""The loop that maximises a penalised log-likelihood, whichever optimiser drives it."""
+
+import copy
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from diml_inverse.data import TrajectoryDataset
+from diml_inverse.dynamics import LearningDynamics
+from diml_inverse.mechanisms.base import Contexts
+from diml_inverse.optimizers import LBFGS, Adam
+from diml_inverse.progress import progress_bar
+from diml_inverse.status import Status
+
+RUNAWAY = 1e6
+"""A parameter beyond this has no finite estimate: the data separate perfectly."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a fit's history, per observed choice.
+
+    Attributes:
+        step: optimiser steps taken.
+        objective: penalised log-likelihood on the training episodes.
+        validation: log-likelihood on the validation episodes, or None.
+    """
+
+    step: int
+    objective: float
+    validation: float | None = None
+
+
+@dataclass
+class Outcome:
+    """How a maximisation ended."""
+
+    status: Status
+    history: list[Record] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Episodes with what depends on them alone: computed once, outside the optimiser's loop."""
+
+    dataset: TrajectoryDataset
+    contexts: Contexts
+
+    @classmethod
+    def of(cls, dataset: TrajectoryDataset, model: LearningDynamics) -> "Sample":
+        """The distinct situations of these episodes under the model's statistic."""
+        return cls(dataset, model.contexts(dataset))
+
+    def log_likelihood(self, model: LearningDynamics) -> Tensor:
+        """Total log-likelihood."""
+        return model.log_likelihood(self.dataset, self.contexts).sum()
+
+    def per_choice(self, model: LearningDynamics) -> float:
+        """Log-likelihood per observed choice, without a graph."""
+        with torch.no_grad():
+            return float(self.log_likelihood(model)) / self.dataset.num_choices
+
+
+def maximise(
+    model: LearningDynamics,
+    train: Sample,
+    settings: LBFGS | Adam,
+    *,
+    validation: Sample | None = None,
+    seed: int = 0,
+    show: bool = False,
+) -> Outcome:
+    """Move the model's free parameters, in place, to a maximum of log-likelihood less penalty.
+
+    Raises:
+        FloatingPointError: if the log-likelihood is not finite at the start, naming the parameter.
+    """
+    if not any(p.requires_grad for p in model.parameters()):
+        return Outcome(Status.CONVERGED, [Record(0, train.per_choice(model))])
+    _require_finite_start(model, train)
+    batches = _Batches(model, train, settings, seed)
+    driver = settings.build(model)
+    watch = _Watch(model, settings, validation)
+    stride = settings.iterations_per_step if isinstance(settings, LBFGS) else 1
+    step, status = 0, None
+    with progress_bar("fitting", settings.max_steps, show=show) as tick:
+        while status is None:
+            sample = batches.draw()
+
+            def closure(sample: Sample = sample) -> Tensor:
+                driver.zero_grad()
+                loss = _loss(model, sample, train.dataset.num_choices)
+                loss.backward()
+                if isinstance(settings, Adam):
+                    nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+                return loss
+
+            loss = driver.step(closure)
+            step += stride
+            status = watch.look(step, float(loss.detach()), lambda: float(closure().detach()))
+            tick(step, f"log-likelihood per choice {watch.history[-1].objective:.4f}" if watch.history else "")
+    watch.restore_best()
+    return Outcome(status, watch.history)
+
+
+def _loss(model: LearningDynamics, sample: Sample, choices: int) -> Tensor:
+    return model.penalty() / choices - sample.log_likelihood(model) / sample.dataset.num_choices
+
+
+def _require_finite_start(model: LearningDynamics, train: Sample) -> None:
+    value = train.per_choice(model)
+    if math.isfinite(value):
+        return
+    bad = [name for name, p in model.named_parameters() if not bool(torch.isfinite(p).all())]
+    where = f"parameter {bad[0]} is not finite" if bad else "all parameters are finite"
+    raise FloatingPointError(
+        f"expected a finite log-likelihood at the start of the fit; found {value} ({where}); "
+        "check the starting values; an exploration of 0 gives probability 0 to choices of closed actions"
+    )
+
+
+class _Batches:
+    """Training episodes for each step: all of them, or a random part."""
+
+    def __init__(self, model: LearningDynamics, train: Sample, settings: LBFGS | Adam, seed: int):
+        self._model, self._train = model, train
+        size = None if isinstance(settings, LBFGS) else settings.batch_size
+        self._size = None if size is None or size >= train.dataset.num_episodes else size
+        self._random = np.random.default_rng(seed)
+        self._order: list[int] = []
+
+    def draw(self) -> Sample:
+        if self._size is None:
+            return self._train
+        if len(self._order) < self._size:
+            self._order = self._random.permutation(self._train.dataset.num_episodes).tolist()
+        picked, self._order = self._order[: self._size], self._order[self._size :]
+        contexts = self._train.contexts
+        part = Contexts(contexts.agent, contexts.statistic, contexts.context, contexts.index[picked])
+        return Sample(self._train.dataset.select(picked), part)
+
+
+class _Watch:
+    """Decides when to stop and remembers the best parameters seen."""
+
+    def __init__(self, model: LearningDynamics, settings: LBFGS | Adam, validation: Sample | None):
+        self._model, self._settings, self._validation = model, settings, validation
+        self.history: list[Record] = []
+        self._best: tuple[float, int, dict[str, Tensor]] = (-math.inf, 0, copy.deepcopy(model.state_dict()))
+        self._flat = 0
+
+    def look(self, step: int, loss: float, evaluate) -> Status | None:  # noqa: ANN001 - a callable
+        settings = self._settings
+        if not math.isfinite(loss) or self._largest_parameter() > RUNAWAY:
+            return Status.DIVERGED
+        if isinstance(settings, LBFGS):
+            return self._look_lbfgs(step, loss, evaluate)
+        if step % settings.evaluate_every and step < settings.max_steps:
+            return None
+        validated = None if self._validation is None else self._validation.per_choice(self._model)
+        self.history.append(Record(step, -loss, validated))
+        score = -loss if validated is None else validated
+        if score > self._best[0]:
+            self._best = (score, step, copy.deepcopy(self._model.state_dict()))
+        if step - self._best[1] >= settings.patience:
+            return Status.CONVERGED
+        return Status.BUDGET if step >= settings.max_steps else None
+
+    def _look_lbfgs(self, step: int, before: float, evaluate) -> Status | None:  # noqa: ANN001
+        value = evaluate()
+        if not math.isfinite(value):
+            return Status.DIVERGED
+        self.history.append(Record(step, -value))
+        self._best = (-value, step, copy.deepcopy(self._model.state_dict()))
+        largest = max(float(p.grad.abs().max()) for p in self._model.parameters() if p.grad is not None)
+        assert isinstance(self._settings, LBFGS)
+        if largest <= self._settings.tolerance:
+            return Status.CONVERGED
+        self._flat = self._flat + 1 if before - value <= 1e-13 * max(1.0, abs(value)) else 0
+        if self._flat >= 3:  # the line search can no longer see a difference in floating point
+            return Status.CONVERGED if largest <= 100 * self._settings.tolerance else Status.BUDGET
+        return Status.BUDGET if step >= self._settings.max_steps else None
+
+    def _largest_parameter(self) -> float:
+        return max(float(p.detach().abs().max()) for p in self._model.parameters() if p.numel())
+
+    def restore_best(self) -> None:
+        """The last finite point (L-BFGS) or the best on the validation episodes (Adam)."""
+        self._model.load_state_dict(self._best[2])

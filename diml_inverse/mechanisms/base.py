@@ -1,0 +1,168 @@
+"""What a payoff model is: a statistic of the others' actions, and a payoff for every own action given it."""
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int, Num
+from torch import Tensor, nn
+
+from diml_inverse.optimizers import LBFGS, Adam
+from diml_inverse.unique import unique_rows
+
+PayoffFunction = Callable[..., Any]
+"""`(actions int[..., n], context float[..., d] | None) -> float[..., n]`: any payoff map, ours or not."""
+
+
+def action_mask(num_actions: tuple[int, ...]) -> Bool[Tensor, "n A"]:
+    """True where agent i has action a; A is the largest number of actions."""
+    sizes = torch.tensor(num_actions)
+    return torch.arange(int(sizes.max())) < sizes[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Contexts:
+    """The distinct situations of a log: what agent i faced, each kept once.
+
+    Attributes:
+        agent: who faced it, [U] (0 throughout for a symmetric mechanism).
+        statistic: what of the others reached the agent, [U, F].
+        context: public covariates, [U, d], or None.
+        index: for every agent and step which situation it was, [*b, n].
+    """
+
+    agent: Int[Tensor, " U"]
+    statistic: Num[Tensor, "U F"]
+    context: Float[Tensor, "U d"] | None
+    index: Int[Tensor, "*b n"]
+
+
+class Mechanism(nn.Module, abc.ABC):
+    """A differentiable payoff map, split into a data reduction and a parametric map.
+
+    A family states its structure as a class: which statistic of the others' actions matters.
+    The statistic has no parameters, so a log's distinct (agent, statistic, context) rows are found once,
+    and every gradient step evaluates the map once per distinct row, all own actions at a time.
+
+    Attributes:
+        num_actions: number of actions of each agent.
+        symmetric: whether all agents share one function of (own action, statistic).
+        context_size: number d of public covariates the payoffs depend on.
+        free_scale: whether the family contains c * u with every u, for all c > 0. The payoffs' scale and a
+            learner's inverse temperature are then not separately identified.
+        optimizer: the way of estimating that suits the family.
+    """
+
+    symmetric: bool = False
+    context_size: int = 0
+    free_scale: ClassVar[bool] = True
+    optimizer: ClassVar[LBFGS | Adam] = LBFGS()
+
+    def __init__(self, num_actions: tuple[int, ...]):
+        super().__init__()
+        sizes = tuple(int(size) for size in num_actions)
+        if len(sizes) < 1 or min(sizes) < 1:
+            raise ValueError(
+                f"num_actions: expected at least one agent and at least one action each; found {num_actions}; "
+                "give the number of actions of every agent, e.g. (5, 5, 5)"
+            )
+        self.num_actions = sizes
+        self.register_buffer("mask", action_mask(sizes), persistent=False)
+
+    @property
+    def num_agents(self) -> int:
+        """Number n of agents."""
+        return len(self.num_actions)
+
+    @abc.abstractmethod
+    def statistic(self, actions: Int[Tensor, "*b n"]) -> Num[Tensor, "*b n F"]:
+        """What of the others' actions reaches each agent. Pure data: no parameters."""
+
+    @abc.abstractmethod
+    def own_payoffs(
+        self,
+        agent: Int[Tensor, " U"],
+        statistic: Num[Tensor, "U F"],
+        context: Float[Tensor, "U d"] | None = None,
+    ) -> Float[Tensor, "U A"]:
+        """The payoff of every own action in each situation; entries beyond an agent's actions are ignored."""
+
+    def penalty(self) -> Float[Tensor, ""]:
+        """Minus the log prior density of the parameters, up to a constant; 0 if there is none."""
+        return torch.zeros((), dtype=self.dtype, device=self.mask.device)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating point type of the payoffs."""
+        return next((p.dtype for p in self.parameters()), torch.float64)
+
+    def contexts(
+        self, actions: Int[Tensor, "*b n"], context: Float[Tensor, "*b d"] | None = None
+    ) -> Contexts:
+        """The distinct situations among these joint actions."""
+        statistic = self.statistic(actions)
+        shape = actions.shape
+        agent = torch.zeros if self.symmetric else torch.ones
+        agent = agent(shape, dtype=torch.int64, device=actions.device)
+        agent = (agent * torch.arange(self.num_agents, device=actions.device)).reshape(-1, 1)
+        tables = [agent, statistic.reshape(agent.shape[0], -1)]
+        if self.context_size:
+            if context is None or context.shape[-1] != self.context_size:
+                found = "none" if context is None else f"{context.shape[-1]}"
+                raise ValueError(
+                    f"context: expected {self.context_size} public covariates; found {found}; "
+                    "pass the log's context, or a mechanism with another context_size"
+                )
+            wide = context.unsqueeze(-2).expand(*shape, self.context_size)
+            tables.append(wide.reshape(agent.shape[0], -1))
+        first, inverse = unique_rows(*tables)
+        rows = [table[first] for table in tables]
+        return Contexts(rows[0][:, 0], rows[1], rows[2] if self.context_size else None, inverse.view(shape))
+
+    def payoff_table(self, contexts: Contexts) -> Float[Tensor, "U A"]:
+        """Payoffs of all own actions in each distinct situation; 0 beyond an agent's actions."""
+        table = self.own_payoffs(contexts.agent, contexts.statistic, contexts.context)
+        if bool(self.mask.all()):
+            return table
+        return torch.where(self.mask[contexts.agent], table, 0.0)
+
+    def deviation_payoffs(
+        self, actions: Int[Tensor, "*b n"], context: Float[Tensor, "*b d"] | None = None
+    ) -> Float[Tensor, "*b n A"]:
+        """u_i(a, a_-i) for every agent i and own action a; 0 beyond an agent's actions.
+
+        Args:
+            actions: joint actions, any leading shape; arrays and nested lists are taken too.
+            context: public covariates with the same leading shape.
+        """
+        actions, context = self._checked(actions, context)
+        contexts = self.contexts(actions, context)
+        return self.payoff_table(contexts)[contexts.index]
+
+    def payoffs(
+        self, actions: Int[Tensor, "*b n"], context: Float[Tensor, "*b d"] | None = None
+    ) -> Float[Tensor, "*b n"]:
+        """u_i(a) for every agent i. Only differences between own actions are identified by most learners."""
+        actions, context = self._checked(actions, context)
+        return self.deviation_payoffs(actions, context).gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+
+    def _checked(self, actions: Any, context: Any) -> tuple[Tensor, Tensor | None]:
+        actions = torch.as_tensor(actions, device=self.mask.device)
+        if actions.dtype.is_floating_point or actions.shape[-1:] != (self.num_agents,):
+            raise ValueError(
+                f"actions: expected whole numbers with a last axis of {self.num_agents} agents; "
+                f"found {actions.dtype} of shape {tuple(actions.shape)}; pass int[..., n]"
+            )
+        actions = actions.long()
+        bad = (actions < 0) | (actions >= torch.tensor(self.num_actions, device=actions.device))
+        if bool(bad.any()):
+            where = tuple(int(k) for k in bad.nonzero()[0])
+            raise ValueError(
+                f"actions: expected 0 <= action < {self.num_actions[where[-1]]} for agent {where[-1]}; "
+                f"found {int(actions[where])} at {where}; check num_actions"
+            )
+        if context is not None:
+            context = torch.as_tensor(context, dtype=torch.float64, device=actions.device)
+        return actions, context

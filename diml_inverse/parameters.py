@@ -1,0 +1,144 @@
+"""What is known of a learner and what is estimated: a value, or a value with a domain."""
+
+import abc
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Value = float | Sequence[float]
+
+
+def _as_tensor(value: Value, agents: int | None) -> Tensor:
+    """One shared value has shape (), one value per agent has shape (n, 1)."""
+    tensor = torch.as_tensor(value, dtype=torch.float64).detach().clone()
+    if tensor.ndim == 0:
+        return tensor if agents is None else tensor.expand(agents, 1).clone()
+    if agents is not None and tensor.numel() != agents:
+        raise ValueError(
+            f"expected one value, or one for each of {agents} agents; found {tensor.numel()} values; "
+            "give a single number or as many numbers as there are agents"
+        )
+    return tensor.reshape(-1, 1)
+
+
+class LearnerParameter(nn.Module, abc.ABC):
+    """A number (or one per agent) inside a learner rule; calling it gives the tensor in its domain.
+
+    Attributes:
+        value: the starting (or known) value, as given.
+    """
+
+    value: Value
+
+    @abc.abstractmethod
+    def forward(self) -> Float[Tensor, "*n"]:
+        """The current value: shape () if shared, (n, 1) if per agent."""
+
+    @property
+    def free(self) -> bool:
+        """Whether the parameter is estimated."""
+        return any(p.requires_grad for p in self.parameters())
+
+    def at_bound(self) -> bool:
+        """Whether an estimate lies at the edge of its domain, where standard errors lose their meaning."""
+        return False
+
+
+class Fixed(LearnerParameter):
+    """A known value, never estimated.
+
+    Args:
+        value: the value, or one per agent.
+        agents: spread one value over this many agents.
+
+    >>> Fixed(0.25)().item()
+    0.25
+    """
+
+    def __init__(self, value: Value, *, agents: int | None = None):
+        super().__init__()
+        self.value, self.agents = value, agents
+        self.register_buffer("constant", _as_tensor(value, agents))
+
+    def forward(self) -> Float[Tensor, "*n"]:
+        """The known value."""
+        return self.get_buffer("constant")
+
+
+class Positive(LearnerParameter):
+    """A free value above zero, estimated through its logarithm.
+
+    Args:
+        value: where the search starts; one value, or one per agent.
+        agents: estimate one value for each of this many agents.
+
+    Raises:
+        ValueError: if the starting value is not above zero.
+    """
+
+    def __init__(self, value: Value, *, agents: int | None = None):
+        super().__init__()
+        start = _as_tensor(value, agents)
+        if not bool((start > 0).all() and torch.isfinite(start).all()):
+            raise ValueError(f"expected a starting value above 0; found {value}; give a positive number")
+        self.value, self.agents = value, agents
+        self.raw = nn.Parameter(start.log())
+
+    def forward(self) -> Float[Tensor, "*n"]:
+        """exp(raw)."""
+        return self.raw.exp()
+
+    def at_bound(self) -> bool:
+        """Whether the value has run to zero or to infinity."""
+        return bool((self.raw.abs() > math.log(1e6)).any())
+
+
+class Bounded(LearnerParameter):
+    """A free value between two bounds, estimated through its logit.
+
+    Args:
+        value: where the search starts; one value, or one per agent.
+        low: lower end of the domain.
+        high: upper end of the domain.
+        agents: estimate one value for each of this many agents.
+
+    Raises:
+        ValueError: if the starting value is not strictly inside.
+    """
+
+    def __init__(self, value: Value, low: float = 0.0, high: float = 1.0, *, agents: int | None = None):
+        super().__init__()
+        start = _as_tensor(value, agents)
+        if not bool(((start > low) & (start < high)).all()):
+            raise ValueError(
+                f"expected a starting value strictly between {low} and {high}; found {value}; "
+                "start inside the bounds, or use Fixed for a value known to be at one"
+            )
+        self.value, self.low, self.high, self.agents = value, low, high, agents
+        self.raw = nn.Parameter(torch.logit((start - low) / (high - low)))
+
+    def forward(self) -> Float[Tensor, "*n"]:
+        """Low + (high - low) * sigmoid(raw)."""
+        return self.low + (self.high - self.low) * torch.sigmoid(self.raw)
+
+    def at_bound(self) -> bool:
+        """Whether the value is within a millionth of the domain's width of a bound."""
+        share = torch.sigmoid(self.raw)
+        return bool(((share < 1e-6) | (share > 1 - 1e-6)).any())
+
+
+def require_parameters(**parameters: object) -> None:
+    """Refuse plain numbers where a rule must be told whether a value is known or estimated.
+
+    Raises:
+        TypeError: naming the argument and both ways to give it.
+    """
+    for name, parameter in parameters.items():
+        if not isinstance(parameter, LearnerParameter):
+            raise TypeError(
+                f"{name}: expected Fixed(value) if it is known, or Positive(start) / Bounded(start, low, high) "
+                f"if it is to be estimated; found {parameter!r}; write e.g. {name}=di.Fixed({parameter!r})"
+            )

@@ -1,7 +1,10 @@
 """Environments of incentive mechanisms in which agents learn, and the logs they leave."""
 
 from diml_envs.env import IncentiveEnv
+from diml_envs.external import LearnerStopped, run_external
 from diml_envs.learners import BanditQ, Hedge, Learner, LogitQ
+from diml_envs.log import Log, load
+from diml_envs.log_writer import LogWriter
 from diml_envs.mechanisms import (
     Anonymous,
     Congestion,
@@ -26,6 +29,9 @@ __all__ = [
     "Hedge",
     "IncentiveEnv",
     "Learner",
+    "LearnerStopped",
+    "Log",
+    "LogWriter",
     "LogitQ",
     "MatrixGame",
     "Mechanism",
@@ -37,6 +43,8 @@ __all__ = [
     "SeatEnv",
     "Subsidy",
     "Toll",
+    "load",
+    "run_external",
     "simulate",
 ]
 

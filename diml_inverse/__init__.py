@@ -5,10 +5,10 @@ from diml_inverse.data import TrajectoryDataset, load_log
 from diml_inverse.dynamics import LearningDynamics, draw_uniforms
 from diml_inverse.fit import fit
 from diml_inverse.learners.base import LearnerRule, LinearRule
-from diml_inverse.log_checks import LogError
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.parameters import Bounded, Fixed, Positive
+from diml_inverse.reading.checks import LogError
 from diml_inverse.results import FitResult, load_result
 from diml_inverse.status import Status
 

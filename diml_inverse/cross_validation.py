@@ -1,22 +1,22 @@
-"""Chooses a ridge by the held-out log-likelihood of whole episodes."""
+"""Chooses the strength of shrinkage by the held-out log-likelihood of whole episodes."""
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from diml_inverse.data import TrajectoryDataset
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.information import without_payoffs
-from diml_inverse.maximise import Sample, maximise
-from diml_inverse.optimizers import LBFGS
+from diml_inverse.maximise import Outcome, Sample, maximise
+from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.progress import progress_bar
 
-CANDIDATES = tuple(float(x) for x in np.logspace(4, -2, 19))
-"""Prior precisions tried, from strong to weak shrinkage."""
-PATIENCE = 4
-"""Candidates without a better held-out log-likelihood after which weaker shrinkage is not tried."""
+PATIENCE = 2
+"""Ridges without a better held-out log-likelihood after which weaker shrinkage is not tried."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,19 @@ class RidgePath:
     """Held-out log-likelihood per choice along the ridges tried.
 
     Attributes:
-        ridges: prior precisions tried, from strong to weak.
+        ridges: strengths of shrinkage tried, from strong to weak.
         held_out: held-out log-likelihood per choice of each.
         without_payoffs: that of the learner with nothing to learn from (infinite shrinkage).
-        best: the ridge chosen.
     """
 
     ridges: tuple[float, ...]
     held_out: tuple[float, ...]
     without_payoffs: float
-    best: float
+
+    @property
+    def best(self) -> float:
+        """The ridge chosen."""
+        return self.ridges[int(np.argmax(self.held_out))]
 
     @property
     def payoffs_help(self) -> bool:
@@ -41,13 +44,32 @@ class RidgePath:
         return max(self.held_out) > self.without_payoffs
 
 
+@dataclass
+class _Descent:
+    """Goes from strong to weak shrinkage until that no longer helps."""
+
+    candidates: tuple[float, ...]
+    show: bool
+    scores: list[float] = field(default_factory=list)
+
+    def ridges(self) -> Iterator[float]:
+        with progress_bar("choosing the ridge", len(self.candidates), show=self.show) as tick:
+            for ridge in self.candidates:
+                tick(len(self.scores), f"ridge {ridge:.3g}")
+                yield ridge
+                if len(self.scores) - 1 - int(np.argmax(self.scores)) >= PATIENCE:
+                    return
+
+    def path(self, empty: float) -> RidgePath:
+        return RidgePath(self.candidates[: len(self.scores)], tuple(self.scores), empty)
+
+
 def choose_ridge(
     dataset: TrajectoryDataset, model: LearningDynamics, *, folds: int, seed: int, show: bool
 ) -> RidgePath:
-    """Fit every candidate on all folds but one and score it on the one, episodes never split.
+    """Fit every ridge on all folds of episodes but one and score it on that one (K-fold cross-validation).
 
-    All folds go down the path of ridges together, each starting from its previous fit; the path ends
-    once shrinkage has become too weak to help.
+    All folds go down the path of ridges together, each from its own previous fit. Sets the model's ridge.
 
     Raises:
         ValueError: if there are fewer than two episodes.
@@ -57,27 +79,60 @@ def choose_ridge(
             "ridge: expected at least 2 episodes to choose it by cross-validation; found "
             f"{dataset.num_episodes}; give the mechanism a ridge, or more episodes"
         )
-    settings = LBFGS(max_steps=200, tolerance=1e-5)
-    splits = dataset.folds(min(folds, dataset.num_episodes), seed=seed)
-    arms = []
+    settings = LBFGS(max_steps=100, tolerance=3e-5)
+    arms: list[tuple[LearningDynamics, Sample, Sample]] = []
     empty = 0.0
-    for train, held_out in splits:
+    for train, held_out in dataset.folds(min(folds, dataset.num_episodes), seed=seed):
         arm = copy.deepcopy(model)
         arms.append((arm, Sample.of(train, arm), Sample.of(held_out, arm)))
-        with torch.no_grad():
-            empty += float(without_payoffs(train, model.learner).log_likelihood(held_out).sum())
-    scores: list[float] = []
-    with progress_bar("choosing the ridge", len(CANDIDATES), show=show) as tick:
-        for ridge in CANDIDATES:
-            total = 0.0
-            for arm, train, held_out in arms:
-                arm.mechanism.ridge = ridge  # pyright: ignore[reportAttributeAccessIssue]
-                maximise(arm, train, settings)
-                with torch.no_grad():
-                    total += float(held_out.log_likelihood(arm))
-            scores.append(total / dataset.num_choices)
-            tick(len(scores), f"ridge {ridge:.3g}")
-            if len(scores) - 1 - int(np.argmax(scores)) >= PATIENCE:
-                break
-    best = CANDIDATES[int(np.argmax(scores))]
-    return RidgePath(CANDIDATES[: len(scores)], tuple(scores), empty / dataset.num_choices, best)
+        empty += _total(without_payoffs(train, model.learner), held_out)
+    descent = _Descent(model.mechanism.ridges, show)
+    for ridge in descent.ridges():
+        total = 0.0
+        for arm, train, held_out in arms:
+            set_ridge(arm, ridge)
+            maximise(arm, train, settings)
+            total += held_out.per_choice(arm) * held_out.dataset.num_choices
+        descent.scores.append(total / dataset.num_choices)
+    path = descent.path(empty / dataset.num_choices)
+    set_ridge(model, path.best)
+    return path
+
+
+def descend_on_validation(
+    model: LearningDynamics, train: Sample, validation: Sample, settings: Adam, *, seed: int, show: bool
+) -> tuple[Outcome, RidgePath]:
+    """Fit every ridge on the training episodes and keep the one best on the validation episodes.
+
+    Each fit starts from the previous one. Leaves the model at the best, its ridge set.
+    """
+    empty = _total(without_payoffs(train.dataset, model.learner), validation.dataset)
+    descent = _Descent(model.mechanism.ridges, show)
+    kept: tuple[float, dict[str, Tensor], Outcome] | None = None
+    for ridge in descent.ridges():
+        set_ridge(model, ridge)
+        outcome = maximise(model, train, settings, validation=validation, seed=seed)
+        score = validation.per_choice(model)
+        descent.scores.append(score)
+        if kept is None or score > kept[0]:
+            kept = score, copy.deepcopy(model.state_dict()), outcome
+    assert kept is not None
+    path = descent.path(empty / validation.dataset.num_choices)
+    model.load_state_dict(kept[1])
+    set_ridge(model, path.best)
+    return kept[2], path
+
+
+def set_ridge(model: LearningDynamics, ridge: float) -> None:
+    """Give the mechanism its strength of shrinkage."""
+    setattr(model.mechanism, "ridge", ridge)  # noqa: B010 - only families with a ridge come here
+
+
+def ridge_is_open(model: LearningDynamics) -> bool:
+    """Whether the mechanism leaves its ridge to be chosen."""
+    return bool(model.mechanism.ridges) and getattr(model.mechanism, "ridge", 0.0) is None
+
+
+@torch.no_grad()
+def _total(model: LearningDynamics, dataset: TrajectoryDataset) -> float:
+    return float(model.log_likelihood(dataset).sum())

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from diml_inverse.log_arrays import cells_from_arrays
-from diml_inverse.log_cells import cells_from_rows
-from diml_inverse.log_checks import Cells, LogError, NumActions, check_positions
-from diml_inverse.log_reader import read_path, read_table
+from diml_inverse.reading.arrays import cells_from_arrays
+from diml_inverse.reading.cells import cells_from_rows
+from diml_inverse.reading.checks import Cells, LogError, NumActions, check_positions
+from diml_inverse.reading.reader import read_path, read_table
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,8 +27,8 @@ class Simulation:
 class LearningDynamics(nn.Module):
     """Agents who learn by `learner` in `mechanism`.
 
-    Timing: see the context of step t, draw a_t from pi_t, earn payoffs at a_t, update. Step 0 counts. The log-
-    likelihood of an episode is the sum over steps and agents of log pi_t(a_t), and learners start afresh
+    Timing: see the context of step t, draw a_t from pi_t, earn payoffs at a_t, update. Step 0 counts. The
+    log-likelihood of an episode is the sum over steps and agents of log pi_t(a_t), and learners start afresh
     in each episode.
 
     Args:
@@ -71,20 +71,23 @@ class LearningDynamics(nn.Module):
             dataset: the log.
             contexts: its distinct situations, if computed before.
         """
-        contexts = self.contexts(dataset) if contexts is None else contexts
-        table = self.mechanism.payoff_table(contexts)
-        payoffs = torch.nn.functional.embedding(contexts.index, table)
-        return self.learner.replay(dataset.actions, payoffs, dataset.update, dataset.available)
+        return self.learner.log_policy(self._states(dataset, contexts), dataset.available)
 
     def log_likelihood(
         self, dataset: TrajectoryDataset, contexts: Contexts | None = None
     ) -> Float[Tensor, " E"]:
         """Log-likelihood of each episode's choices."""
-        policies = self.log_policies(dataset, contexts)
-        taken = policies.gather(-1, dataset.actions.unsqueeze(-1)).squeeze(-1)
-        if bool(dataset.mask.all()):
-            return taken.sum(dim=(1, 2))
-        return torch.where(dataset.mask.unsqueeze(-1), taken, 0.0).sum(dim=(1, 2))
+        states = self._states(dataset, contexts)
+        taken = self.learner.log_choice(states, dataset.actions, dataset.available)
+        if not bool(dataset.mask.all()):
+            taken = torch.where(dataset.mask.unsqueeze(-1), taken, 0.0)
+        return taken.sum(dim=(1, 2))
+
+    def _states(self, dataset: TrajectoryDataset, contexts: Contexts | None) -> Tensor:
+        contexts = self.contexts(dataset) if contexts is None else contexts
+        table = self.mechanism.payoff_table(contexts)
+        payoffs = torch.nn.functional.embedding(contexts.index, table)
+        return self.learner.replay(dataset.actions, payoffs, dataset.update)
 
     def penalty(self) -> Float[Tensor, ""]:
         """Minus the log prior density of mechanism and learner, up to a constant."""

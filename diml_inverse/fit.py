@@ -5,7 +5,12 @@ import time
 
 import torch
 
-from diml_inverse.cross_validation import RidgePath, choose_ridge
+from diml_inverse.cross_validation import (
+    RidgePath,
+    choose_ridge,
+    descend_on_validation,
+    ridge_is_open,
+)
 from diml_inverse.data import TrajectoryDataset
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.information import (
@@ -61,24 +66,17 @@ def fit(
     model = LearningDynamics(copy.deepcopy(mechanism), copy.deepcopy(learner)).to(torch.float64)
     sample = Sample.of(dataset, model)
     silent = is_silent(model, sample)
-    path: RidgePath | None = None
-    validation_gain: float | None = None
     if silent:
-        outcome = Outcome(Status.NO_INFORMATION)
+        outcome, path, gain = Outcome(Status.NO_INFORMATION), None, None
     else:
-        if isinstance(settings, LBFGS) and getattr(model.mechanism, "ridge", 0.0) is None:
-            path = choose_ridge(dataset, model, folds=folds, seed=seed, show=progress)
-            model.mechanism.ridge = path.best  # pyright: ignore[reportAttributeAccessIssue]
-        outcome, validation_gain = _estimate(model, dataset, sample, settings, seed, progress)
+        outcome, path, gain = _estimate(model, dataset, sample, settings, folds, seed, progress)
     null = without_payoffs(dataset, learner)
     with torch.no_grad():
         log_likelihood = float(sample.log_likelihood(model))
         null_log_likelihood = float(null.log_likelihood(dataset).sum())
     if outcome.status is not Status.DIVERGED and not silent:
-        if path is not None:
-            chance = not path.payoffs_help
-        elif validation_gain is not None:
-            chance = validation_gain <= 0
+        if gain is not None:
+            chance = gain <= 0
         elif float(model.mechanism.penalty().detach()) == 0:
             chance = likelihood_ratio_is_chance(model, sample, log_likelihood, null_log_likelihood)
         else:
@@ -108,26 +106,33 @@ def _estimate(
     dataset: TrajectoryDataset,
     sample: Sample,
     settings: LBFGS | Adam,
+    folds: int,
     seed: int,
     show: bool,
-) -> tuple[Outcome, float | None]:
-    """Estimate in the optimiser's precision; with Adam, also the gain over no payoffs on validation."""
+) -> tuple[Outcome, RidgePath | None, float | None]:
+    """Estimate in the optimiser's precision, choosing a ridge left open.
+
+    Returns the outcome, the path of ridges, and the held-out gain over no payoffs, where there is one.
+    """
+    path = None
     if isinstance(settings, LBFGS):
+        if ridge_is_open(model):
+            path = choose_ridge(dataset, model, folds=folds, seed=seed, show=show)
         model.to(settings.dtype)
         outcome = maximise(model, sample, settings, seed=seed, show=show)
         model.to(torch.float64)
-        return outcome, None
-    kept, validation = dataset.split(settings.validation, seed=seed)
+        return outcome, path, None if path is None else max(path.held_out) - path.without_payoffs
+    kept, held_out = dataset.split(settings.validation, seed=seed)
     model.to(settings.dtype)
-    validation_sample = Sample.of(validation, model)
-    outcome = maximise(
-        model, Sample.of(kept, model), settings, validation=validation_sample, seed=seed, show=show
-    )
+    train, validation = Sample.of(kept, model), Sample.of(held_out, model)
+    if ridge_is_open(model):
+        outcome, path = descend_on_validation(model, train, validation, settings, seed=seed, show=show)
+    else:
+        outcome = maximise(model, train, settings, validation=validation, seed=seed, show=show)
     model.to(torch.float64)
     null = without_payoffs(kept, model.learner)
-    with torch.no_grad():
-        gain = float(validation_sample.log_likelihood(model) - null.log_likelihood(validation).sum())
-    return outcome, gain
+    gain = validation.per_choice(model) - Sample.of(held_out, null).per_choice(null)
+    return outcome, path, gain
 
 
 def _held_out_chance(

@@ -98,10 +98,10 @@ def maximise(
                     nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
                 return loss
 
-            loss = driver.step(closure)
+            loss = driver.step(closure)  # pyright: ignore[reportCallIssue, reportArgumentType]
             step += stride
             status = watch.look(step, float(loss.detach()), lambda: float(closure().detach()))
-            tick(step, f"log-likelihood per choice {watch.history[-1].objective:.4f}" if watch.history else "")
+            tick(step, watch.note())
     watch.restore_best()
     return Outcome(status, watch.history)
 
@@ -186,6 +186,10 @@ class _Watch:
 
     def _largest_parameter(self) -> float:
         return max(float(p.detach().abs().max()) for p in self._model.parameters() if p.numel())
+
+    def note(self) -> str:
+        """Where the fit stands, for the progress bar."""
+        return f"log-likelihood per choice {self.history[-1].objective:.4f}" if self.history else ""
 
     def restore_best(self) -> None:
         """The last finite point (L-BFGS) or the best on the validation episodes (Adam)."""

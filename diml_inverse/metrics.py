@@ -123,8 +123,8 @@ def centred_deviations(
         if isinstance(payoffs, Mechanism) or not hasattr(payoffs, "deviation_payoffs"):
             values = exact(actions, covariates)
         else:
-            covered = None if covariates is None else covariates.numpy()
-            values = torch.as_tensor(exact(actions.numpy(), covered))
+            arrays = actions.numpy(), None if covariates is None else covariates.numpy()
+            values = torch.as_tensor(exact(*arrays))
     return _centre(values.double(), dataset.action_mask())
 
 

@@ -139,6 +139,6 @@ def require_parameters(**parameters: object) -> None:
     for name, parameter in parameters.items():
         if not isinstance(parameter, LearnerParameter):
             raise TypeError(
-                f"{name}: expected Fixed(value) if it is known, or Positive(start) / Bounded(start, low, high) "
-                f"if it is to be estimated; found {parameter!r}; write e.g. {name}=di.Fixed({parameter!r})"
+                f"{name}: expected Fixed(value) if it is known, or Positive(start) or Bounded(start, low, "
+                f"high) if it is to be estimated; found {parameter!r}; e.g. {name}=di.Fixed({parameter!r})"
             )

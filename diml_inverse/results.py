@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -77,7 +77,7 @@ class FitResult:
         folder = Path(folder)
         if (folder / TEXT).exists():
             raise FileExistsError(
-                f"{folder}: expected a folder without a result; found {TEXT}; choose another folder or remove it"
+                f"{folder}: expected a folder without a result; found {TEXT}; choose another or remove it"
             )
         text = {
             "diml_result": VERSION,
@@ -143,7 +143,7 @@ def load_result(folder: str | Path, *, classes: Mapping[str, type[nn.Module]] | 
         agents=tuple(text["agents"]),
         history=tuple(Record(**record) for record in text["history"]),
         ridge_path=path,
-        situations=Situations(**{"context": None} | _under("situations.", tensors)),
+        situations=Situations(**cast(Any, {"context": None} | _under("situations.", tensors))),
         **{name: text[name] for name in _NUMBERS},
     )
 

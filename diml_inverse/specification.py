@@ -19,8 +19,8 @@ def describe(module: nn.Module) -> dict[str, Any]:
     missing = [name for name in names if not hasattr(module, name)]
     if missing:
         raise TypeError(
-            f"{type(module).__name__}: expected every constructor argument to be kept as an attribute; found none "
-            f"named {missing[0]!r}; add self.{missing[0]} = {missing[0]} to __init__ to make it savable"
+            f"{type(module).__name__}: expected every constructor argument to be kept as an attribute; found "
+            f"none named {missing[0]!r}; add self.{missing[0]} = {missing[0]} to __init__ to make it savable"
         )
     return {
         "class": type(module).__name__,

@@ -21,11 +21,11 @@ _REMEDIES = {
     Status.CONVERGED: "Nothing to do.",
     Status.BUDGET: "The estimate is not final: raise the optimiser's max_steps, or start closer.",
     Status.DIVERGED: (
-        "The log-likelihood has no finite maximum here or the steps are too long: use a ridge, an exploration "
-        "above 0, fewer free learner parameters, or a smaller learning_rate."
+        "The log-likelihood has no finite maximum here, or the steps are too long: use a ridge, an "
+        "exploration above 0, fewer free learner parameters, or a smaller learning_rate."
     ),
     Status.NO_INFORMATION: (
-        "Payoffs do not help to predict these choices: look for more or longer episodes, another learner rule, "
-        "or agents that do learn from payoffs. No payoffs are shown."
+        "Payoffs do not help to predict these choices: look for more or longer episodes, another learner "
+        "rule, or agents that do learn from payoffs. No payoffs are shown."
     ),
 }

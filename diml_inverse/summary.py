@@ -30,9 +30,9 @@ def summarise(result: "FitResult") -> str:
     ]
     if result.ridge_path is not None:
         best = max(result.ridge_path.held_out)
-        lines.append(f"  held out (folds)    {best:10.4f}   at ridge {result.ridge_path.best:.3g}")
+        lines.append(f"  held-out episodes   {best:10.4f}   at ridge {result.ridge_path.best:.3g}")
     validated = [record.validation for record in result.history if record.validation is not None]
-    if validated:
+    if validated and result.ridge_path is None:
         lines.append(f"  validation, at best {max(validated):10.4f}")
     lines += ["", "learner parameters", *_parameter_lines(result)]
     if result.status is Status.NO_INFORMATION:
@@ -49,7 +49,8 @@ def _parameter_lines(result: "FitResult") -> list[str]:
     lines = []
     for name, parameter in result.learner.learner_parameters().items():
         values = parameter().detach().reshape(-1)
-        text = ", ".join(f"{float(v):.4g}" for v in values[:WIDEST]) + (", ..." if len(values) > WIDEST else "")
+        more = ", ..." if len(values) > WIDEST else ""
+        text = ", ".join(f"{float(v):.4g}" for v in values[:WIDEST]) + more
         kind = "estimated" if parameter.free else "known"
         warning = " (at the edge of its domain)" if parameter.at_bound() else ""
         lines.append(f"  {name:<26}{text}  {kind}{warning}")
@@ -81,7 +82,8 @@ def _payoff_lines(result: "FitResult") -> list[str]:
         "payoff of each own action less the mean over own actions, averaged over the log's situations",
     ]
     if max(table.shape) > WIDEST:
-        return [*lines, f"  {table.shape[0]} x {table.shape[1]} values: see result.mechanism.deviation_payoffs"]
+        size = f"{table.shape[0]} x {table.shape[1]}"
+        return [*lines, f"  {size} values: see result.mechanism.deviation_payoffs"]
     names = ["all agents"] if result.mechanism.symmetric else list(result.agents)
     lines.append(" " * 14 + "".join(f"{'action ' + str(a):>11}" for a in range(table.shape[1])))
     for name, row in zip(names, table, strict=True):

@@ -1,7 +1,7 @@
 """Learner rules: differentiable models of how experience becomes choice probabilities."""
 
 from diml_inverse.learners.bandit_q import BanditQ
-from diml_inverse.learners.base import LearnerRule, LinearRule
+from diml_inverse.learners.base import LearnerRule, LinearRule, SoftmaxRule
 from diml_inverse.learners.baselines import MemoryK, StaticLogit, Uniform
 from diml_inverse.learners.batched import Batched
 from diml_inverse.learners.hedge import Hedge
@@ -15,6 +15,7 @@ __all__ = [
     "LinearRule",
     "LogitQ",
     "MemoryK",
+    "SoftmaxRule",
     "StaticLogit",
     "Uniform",
 ]

@@ -1,13 +1,13 @@
 """Bandit Q-learning: only the chosen action's payoff is seen."""
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from diml_inverse.learners.base import LinearRule, chosen
+from diml_inverse.learners.base import LinearRule, SoftmaxRule, chosen
 from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters
 
 
-class BanditQ(LinearRule):
+class BanditQ(LinearRule, SoftmaxRule):
     """Q(a_t) <- (1 - step_size) Q(a_t) + step_size u(a_t, c); policy (1 - e) softmax(beta Q) + e / A.
 
     Args:
@@ -49,11 +49,9 @@ class BanditQ(LinearRule):
         """Q before the first step."""
         return self.constant_state(self.initial(), episodes)
 
-    def log_policy(
-        self, state: Tensor, available: Bool[Tensor, "*b n A"] | None = None
-    ) -> Float[Tensor, "*b n A"]:
-        """Softmax of beta Q with exploration."""
-        return self.soft_policy(self.inverse_temperature() * state, self.exploration(), available)
+    def logits(self, state: Tensor) -> Float[Tensor, "*b n A"]:
+        """Beta Q."""
+        return self.inverse_temperature() * state
 
     def recursion(
         self, actions: Int[Tensor, "E T n"], payoffs: Float[Tensor, "E T n A"]

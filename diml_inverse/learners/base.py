@@ -27,6 +27,7 @@ class LearnerRule(nn.Module, abc.ABC):
             the payoffs' scale is not identified.
     """
 
+    mask: Bool[Tensor, "n A"]
     identifies: ClassVar[str] = "nothing"
     scale_parameters: ClassVar[tuple[str, ...]] = ()
 
@@ -36,6 +37,7 @@ class LearnerRule(nn.Module, abc.ABC):
         sizes = torch.tensor(self.num_actions)
         mask = torch.arange(int(sizes.max())) < sizes[:, None]
         self.register_buffer("mask", mask, persistent=False)
+        self.all_equal = bool(mask.all())
 
     @abc.abstractmethod
     def initial_state(self, episodes: int) -> Tensor:
@@ -53,19 +55,25 @@ class LearnerRule(nn.Module, abc.ABC):
         """
 
     @abc.abstractmethod
-    def update(
-        self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]
-    ) -> Tensor:
+    def update(self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]) -> Tensor:
         """The state after one step, given the joint action and the deviation payoffs."""
+
+    def log_choice(
+        self,
+        state: Tensor,
+        actions: Int[Tensor, "*b n"],
+        available: Bool[Tensor, "*b n A"] | None = None,
+    ) -> Float[Tensor, "*b n"]:
+        """Log probability of the actions taken. Rules that can skip the other actions do."""
+        return self.log_policy(state, available).gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
     def replay(
         self,
         actions: Int[Tensor, "E T n"],
         payoffs: Float[Tensor, "E T n A"],
         update: Int[Tensor, "E T n"] | None = None,
-        available: Bool[Tensor, "E T n A"] | None = None,
-    ) -> Float[Tensor, "E T n A"]:
-        """Log choice probabilities at every step of a log, step by step.
+    ) -> Tensor:
+        """The states before every step of a log ([E, T, ...]), step by step.
 
         Rules with a faster way (a scan) take it; a test holds both ways equal.
 
@@ -73,14 +81,11 @@ class LearnerRule(nn.Module, abc.ABC):
             actions: joint actions.
             payoffs: deviation payoffs.
             update: index of the learner's parameter update in force at each step; read by batched rules.
-            available: actions open to each agent.
         """
-        state = self.initial_state(actions.shape[0])
-        policies = []
-        for t in range(actions.shape[1]):
-            policies.append(self.log_policy(state, None if available is None else available[:, t]))
-            state = self.update(state, actions[:, t], payoffs[:, t])
-        return torch.stack(policies, dim=1)
+        states = [self.initial_state(actions.shape[0])]
+        for t in range(actions.shape[1] - 1):
+            states.append(self.update(states[-1], actions[:, t], payoffs[:, t]))
+        return torch.stack(states, dim=1)
 
     def free_scale_parameters(self) -> list[str]:
         """Names of the free parameters that only multiply the payoffs."""
@@ -90,28 +95,54 @@ class LearnerRule(nn.Module, abc.ABC):
         """The rule's parameters by name."""
         return {name: m for name, m in self.named_modules() if isinstance(m, LearnerParameter)}
 
-    def soft_policy(
-        self,
-        logits: Float[Tensor, "*b n A"],
-        exploration: Float[Tensor, "..."] | None,
-        available: Bool[Tensor, "*b n A"] | None,
-    ) -> Float[Tensor, "*b n A"]:
-        """log((1 - exploration) * softmax(logits) + exploration / number of open actions).
 
-        Mixed in log space: logaddexp(log(1 - e) + log softmax, log e - log A). The only place where
-        actions that cannot be taken are masked.
-        """
+class SoftmaxRule(LearnerRule, abc.ABC):
+    """A rule that chooses by log((1 - exploration) * softmax(logits) + exploration / number of open actions).
+
+    The mixture is taken in log space: logaddexp(log(1 - e) + log softmax, log e - log A). This is the only
+    place where actions that cannot be taken are masked.
+    """
+
+    exploration: LearnerParameter | None
+
+    @abc.abstractmethod
+    def logits(self, state: Tensor) -> Float[Tensor, "*b n A"]:
+        """What the softmax is taken of."""
+
+    def log_policy(
+        self, state: Tensor, available: Bool[Tensor, "*b n A"] | None = None
+    ) -> Float[Tensor, "*b n A"]:
+        """Log choice probabilities of all actions."""
+        logits, open_actions = self._open(state, available)
+        mixed = self._explore(torch.log_softmax(logits, dim=-1), open_actions)
+        return mixed.masked_fill(~open_actions, NEVER)
+
+    def log_choice(
+        self,
+        state: Tensor,
+        actions: Int[Tensor, "*b n"],
+        available: Bool[Tensor, "*b n A"] | None = None,
+    ) -> Float[Tensor, "*b n"]:
+        """Log probability of the actions taken: the mixture is formed for them alone."""
+        logits, open_actions = self._open(state, available)
+        logits = logits - logits.detach().amax(-1, keepdim=True)
+        taken = logits.gather(-1, actions.unsqueeze(-1)) - logits.exp().sum(-1, keepdim=True).log()
+        return self._explore(taken, open_actions).squeeze(-1)
+
+    def _open(self, state: Tensor, available: Tensor | None) -> tuple[Tensor, Bool[Tensor, "*b n A"]]:
+        logits = self.logits(state)
+        if available is None and self.all_equal:
+            return logits, self.mask
         open_actions = self.mask if available is None else available & self.mask
-        everywhere = bool(open_actions.all())
-        if not everywhere:
-            logits = logits.masked_fill(~open_actions, NEVER)
-        greedy = torch.log_softmax(logits, dim=-1)
+        return logits.masked_fill(~open_actions, NEVER), open_actions
+
+    def _explore(self, greedy: Tensor, open_actions: Tensor) -> Tensor:
+        exploration = None if self.exploration is None else self.exploration()
         if exploration is None or not (exploration.requires_grad or bool((exploration > 0).any())):
             return greedy
-        exploration = exploration.to(logits.dtype)
-        uniform = exploration.log() - open_actions.sum(-1, keepdim=True).to(logits.dtype).log()
-        mixed = torch.logaddexp(torch.log1p(-exploration) + greedy, uniform)
-        return mixed if everywhere else mixed.masked_fill(~open_actions, NEVER)
+        exploration = exploration.to(greedy.dtype)
+        uniform = exploration.log() - open_actions.sum(-1, keepdim=True).to(greedy.dtype).log()
+        return torch.logaddexp(torch.log1p(-exploration) + greedy, uniform)
 
 
 class LinearRule(LearnerRule, abc.ABC):
@@ -126,29 +157,20 @@ class LinearRule(LearnerRule, abc.ABC):
     ) -> tuple[Float[Tensor, "..."], Float[Tensor, "E T n A"]]:
         """Decay (shape (), (n, 1) or broadcastable to the drive) and drive of every step."""
 
-    def update(
-        self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]
-    ) -> Tensor:
+    def update(self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]) -> Tensor:
         """One step of the recursion."""
         decay, drive = self.recursion(actions.unsqueeze(1), payoffs.unsqueeze(1))
         return decay.expand_as(drive)[:, 0] * state + drive[:, 0]
-
-    def attractions(
-        self, actions: Int[Tensor, "E T n"], payoffs: Float[Tensor, "E T n A"]
-    ) -> Float[Tensor, "E T n A"]:
-        """Attractions before every step, by a scan."""
-        decay, drive = self.recursion(actions[:, :-1], payoffs[:, :-1])
-        return linear_scan(decay, drive, self.initial_state(actions.shape[0]).to(drive.dtype))
 
     def replay(
         self,
         actions: Int[Tensor, "E T n"],
         payoffs: Float[Tensor, "E T n A"],
         update: Int[Tensor, "E T n"] | None = None,
-        available: Bool[Tensor, "E T n A"] | None = None,
     ) -> Float[Tensor, "E T n A"]:
-        """Log choice probabilities at every step of a log, by a scan."""
-        return self.log_policy(self.attractions(actions, payoffs), available)
+        """Attractions before every step of a log, by a scan."""
+        decay, drive = self.recursion(actions[:, :-1], payoffs[:, :-1])
+        return linear_scan(decay, drive, self.initial_state(actions.shape[0]).to(drive.dtype))
 
     def constant_state(self, value: Float[Tensor, "..."], episodes: int) -> Float[Tensor, "E n A"]:
         """Attractions that are the same for every action."""

@@ -1,30 +1,28 @@
 """Rules that use no payoffs, or no memory of them: what a fitted learner has to beat."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from diml_inverse.learners.base import LearnerRule, chosen
+from diml_inverse.learners.base import SoftmaxRule, chosen
 from diml_inverse.learners.logit_q import LogitQ
 from diml_inverse.parameters import Fixed, LearnerParameter
 
 
-class Uniform(LearnerRule):
+class Uniform(SoftmaxRule):
     """Every open action is equally likely."""
+
+    exploration = None
 
     def initial_state(self, episodes: int) -> Float[Tensor, "E n A"]:
         """Nothing to remember."""
         return torch.zeros(episodes, *self.mask.shape, dtype=torch.float64, device=self.mask.device)
 
-    def log_policy(
-        self, state: Tensor, available: Bool[Tensor, "*b n A"] | None = None
-    ) -> Float[Tensor, "*b n A"]:
-        """Minus the log of the number of open actions."""
-        return self.soft_policy(torch.zeros_like(state), None, available)
+    def logits(self, state: Tensor) -> Float[Tensor, "*b n A"]:
+        """All alike."""
+        return torch.zeros_like(state)
 
-    def update(
-        self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]
-    ) -> Tensor:
+    def update(self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]) -> Tensor:
         """Unchanged."""
         return state
 
@@ -33,10 +31,9 @@ class Uniform(LearnerRule):
         actions: Int[Tensor, "E T n"],
         payoffs: Float[Tensor, "E T n A"],
         update: Int[Tensor, "E T n"] | None = None,
-        available: Bool[Tensor, "E T n A"] | None = None,
     ) -> Float[Tensor, "E T n A"]:
         """All steps at once."""
-        return self.log_policy(torch.zeros_like(payoffs), available)
+        return torch.zeros_like(payoffs)
 
 
 class StaticLogit(LogitQ):
@@ -63,7 +60,7 @@ class StaticLogit(LogitQ):
         )
 
 
-class MemoryK(LearnerRule):
+class MemoryK(SoftmaxRule):
     """Behaviour cloning: choice probabilities from the last k joint actions, payoffs ignored.
 
     The logits are linear in who took which action at each of the last k steps and in a constant, with a
@@ -78,16 +75,19 @@ class MemoryK(LearnerRule):
         ValueError: for a negative memory, or more than two million weights.
     """
 
+    exploration = None
+
     def __init__(self, num_actions: tuple[int, ...], *, memory: int = 1, ridge: float = 1.0):
         super().__init__(num_actions)
         if memory < 0:
             raise ValueError(f"memory: expected 0 or more steps; found {memory}; give the steps remembered")
         self.memory, self.ridge = memory, ridge
         n, width = self.mask.shape
-        if memory * (n * width) ** 2 > 2_000_000:
+        weights = memory * (n * width) ** 2
+        if weights > 2_000_000:
             raise ValueError(
-                f"memory: expected at most 2,000,000 weights; found {memory * (n * width) ** 2:,} for {n} agents, "
-                f"{width} actions and memory {memory}; use a shorter memory (0 keeps constant frequencies)"
+                f"memory: expected at most 2,000,000 weights; found {weights:,} for {n} agents, {width} "
+                f"actions and memory {memory}; use a shorter memory (0 keeps constant frequencies)"
             )
         self.constant = nn.Parameter(torch.zeros(n, width, dtype=torch.float64))
         self.weight = nn.Parameter(torch.zeros(memory * n * width, n * width, dtype=torch.float64))
@@ -96,16 +96,11 @@ class MemoryK(LearnerRule):
         """No past: all zeros."""
         return self.weight.new_zeros(episodes, self.weight.shape[0])
 
-    def log_policy(
-        self, state: Tensor, available: Bool[Tensor, "*b n A"] | None = None
-    ) -> Float[Tensor, "*b n A"]:
-        """Softmax of a linear map of the remembered actions."""
-        logits = (state @ self.weight).unflatten(-1, tuple(self.mask.shape)) + self.constant
-        return self.soft_policy(logits, None, available)
+    def logits(self, state: Tensor) -> Float[Tensor, "*b n A"]:
+        """A linear map of the remembered actions."""
+        return (state @ self.weight).unflatten(-1, tuple(self.mask.shape)) + self.constant
 
-    def update(
-        self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]
-    ) -> Tensor:
+    def update(self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]) -> Tensor:
         """The newest joint action pushes the oldest out."""
         newest = chosen(actions, self.mask.shape[1], self.weight.dtype).flatten(1)
         return torch.cat([newest, state], dim=1)[:, : state.shape[1]]
@@ -115,14 +110,12 @@ class MemoryK(LearnerRule):
         actions: Int[Tensor, "E T n"],
         payoffs: Float[Tensor, "E T n A"],
         update: Int[Tensor, "E T n"] | None = None,
-        available: Bool[Tensor, "E T n A"] | None = None,
-    ) -> Float[Tensor, "E T n A"]:
+    ) -> Float[Tensor, "E T F"]:
         """All steps at once: every step's memory is a shifted copy of the log."""
         steps = actions.shape[1]
         taken = chosen(actions, self.mask.shape[1], self.weight.dtype).flatten(2)
         past = [torch.nn.functional.pad(taken, (0, 0, k, 0))[:, :steps] for k in range(1, self.memory + 1)]
-        state = torch.cat(past, dim=2) if past else taken[:, :, :0]
-        return self.log_policy(state, available)
+        return torch.cat(past, dim=2) if past else taken[:, :, :0]
 
     def penalty(self) -> Float[Tensor, ""]:
         """Ridge / 2 times the sum of squared weights."""

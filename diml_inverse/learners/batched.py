@@ -10,7 +10,7 @@ from diml_inverse.scan import linear_scan
 
 
 class Batched(LearnerRule):
-    """A linear rule that updates once per batch b with the batch's mean:
+    """A linear rule that updates once per batch b, with the batch's mean.
 
         s[b+1] = mean_b(decay) * s[b] + mean_b(drive) + innovation * (frequency_b - policy(s[b]))
 
@@ -69,9 +69,16 @@ class Batched(LearnerRule):
         """The policy of the attractions."""
         return self.rule.log_policy(state[..., : self.mask.shape[-1]], available)
 
-    def update(
-        self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]
-    ) -> Tensor:
+    def log_choice(
+        self,
+        state: Tensor,
+        actions: Int[Tensor, "*b n"],
+        available: Bool[Tensor, "*b n A"] | None = None,
+    ) -> Float[Tensor, "*b n"]:
+        """Log probability of the actions taken under the policy of the attractions."""
+        return self.rule.log_choice(state[..., : self.mask.shape[-1]], actions, available)
+
+    def update(self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]) -> Tensor:
         """Adds the step to the batch; at the batch's end moves the attractions."""
         if self.every is None:
             raise ValueError(
@@ -101,9 +108,8 @@ class Batched(LearnerRule):
         actions: Int[Tensor, "E T n"],
         payoffs: Float[Tensor, "E T n A"],
         update: Int[Tensor, "E T n"] | None = None,
-        available: Bool[Tensor, "E T n A"] | None = None,
     ) -> Float[Tensor, "E T n A"]:
-        """Log choice probabilities at every step: means per batch, then one recursion over batches."""
+        """Attractions before every step of a log: means per batch, then one recursion over batches."""
         batch = self._batches(actions, update)
         decay, drive = self.rule.recursion(actions, payoffs)
         frequency = chosen(actions, payoffs.shape[-1], payoffs.dtype)
@@ -115,8 +121,7 @@ class Batched(LearnerRule):
             states = linear_scan(decay, mean_drive[:, :-1], start)[:, : mean_drive.shape[1]]
         else:
             states = self._filter(start, decay, mean_drive, _batch_means(frequency, batch))
-        at_step = states.gather(1, batch.unsqueeze(-1).expand(*batch.shape, states.shape[-1]))
-        return self.rule.log_policy(at_step, available)
+        return states.gather(1, batch.unsqueeze(-1).expand(*batch.shape, states.shape[-1]))
 
     def _filter(self, state: Tensor, decay: Tensor, drive: Tensor, frequency: Tensor) -> Tensor:
         decays = decay.expand_as(drive).unbind(1)
@@ -135,6 +140,11 @@ class Batched(LearnerRule):
             raise ValueError(
                 "update: expected a log with update marks, since Batched was given no `every`; found none; "
                 "record the marks, or give Batched(rule, every=number of steps per batch)"
+            )
+        if bool((update < 0).any()):
+            raise ValueError(
+                "update: expected update marks for every agent; found agents whose learners exposed none; "
+                "give Batched(rule, every=number of steps per batch)"
             )
         changes = torch.zeros_like(update)
         changes[:, 1:] = (update[:, 1:] != update[:, :-1]).long()

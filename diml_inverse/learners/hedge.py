@@ -1,14 +1,14 @@
 """Hedge (multiplicative weights), with forgetting."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from diml_inverse.learners.base import LinearRule
+from diml_inverse.learners.base import LinearRule, SoftmaxRule
 from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters
 
 
-class Hedge(LinearRule):
+class Hedge(LinearRule, SoftmaxRule):
     """S <- (1 - forgetting) S + u(., c); policy (1 - e) softmax(step_size S) + e / A.
 
     Args:
@@ -41,11 +41,9 @@ class Hedge(LinearRule):
         """Zero."""
         return self.constant_state(torch.zeros_like(self.step_size()), episodes)
 
-    def log_policy(
-        self, state: Tensor, available: Bool[Tensor, "*b n A"] | None = None
-    ) -> Float[Tensor, "*b n A"]:
-        """Softmax of step_size * S with exploration."""
-        return self.soft_policy(self.step_size() * state, self.exploration(), available)
+    def logits(self, state: Tensor) -> Float[Tensor, "*b n A"]:
+        """Step_size * S."""
+        return self.step_size() * state
 
     def recursion(
         self, actions: Int[Tensor, "E T n"], payoffs: Float[Tensor, "E T n A"]

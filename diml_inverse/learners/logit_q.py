@@ -1,13 +1,13 @@
 """Logit-Q with full information: the learner of the paper."""
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from diml_inverse.learners.base import LinearRule
+from diml_inverse.learners.base import LinearRule, SoftmaxRule
 from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters
 
 
-class LogitQ(LinearRule):
+class LogitQ(LinearRule, SoftmaxRule):
     """Q <- (1 - step_size) Q + step_size u(., c); policy (1 - e) softmax(beta Q) + e / A.
 
     Args:
@@ -48,11 +48,9 @@ class LogitQ(LinearRule):
         """Q before the first step."""
         return self.constant_state(self.initial(), episodes)
 
-    def log_policy(
-        self, state: Tensor, available: Bool[Tensor, "*b n A"] | None = None
-    ) -> Float[Tensor, "*b n A"]:
-        """Softmax of beta Q with exploration."""
-        return self.soft_policy(self.inverse_temperature() * state, self.exploration(), available)
+    def logits(self, state: Tensor) -> Float[Tensor, "*b n A"]:
+        """Beta Q."""
+        return self.inverse_temperature() * state
 
     def recursion(
         self, actions: Int[Tensor, "E T n"], payoffs: Float[Tensor, "E T n A"]

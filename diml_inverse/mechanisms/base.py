@@ -1,10 +1,11 @@
 """What a payoff model is: a statistic of the others' actions, and a payoff for every own action given it."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ def action_mask(num_actions: tuple[int, ...]) -> Bool[Tensor, "n A"]:
     """True where agent i has action a; A is the largest number of actions."""
     sizes = torch.tensor(num_actions)
     return torch.arange(int(sizes.max())) < sizes[:, None]
+
+
+ArrayLike = Tensor | np.ndarray | Sequence[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,19 +57,23 @@ class Mechanism(nn.Module, abc.ABC):
         free_scale: whether the family contains c * u with every u, for all c > 0. The payoffs' scale and a
             learner's inverse temperature are then not separately identified.
         optimizer: the way of estimating that suits the family.
+        ridges: strengths of shrinkage tried, from strong to weak, where the family's `ridge` is None.
     """
 
+    num_actions: tuple[int, ...]
+    mask: Bool[Tensor, "n A"]
     symmetric: bool = False
     context_size: int = 0
     free_scale: ClassVar[bool] = True
     optimizer: ClassVar[LBFGS | Adam] = LBFGS()
+    ridges: ClassVar[tuple[float, ...]] = ()
 
     def __init__(self, num_actions: tuple[int, ...]):
         super().__init__()
         sizes = tuple(int(size) for size in num_actions)
         if len(sizes) < 1 or min(sizes) < 1:
             raise ValueError(
-                f"num_actions: expected at least one agent and at least one action each; found {num_actions}; "
+                f"num_actions: expected at least one agent and one action each; found {num_actions}; "
                 "give the number of actions of every agent, e.g. (5, 5, 5)"
             )
         self.num_actions = sizes
@@ -104,9 +112,8 @@ class Mechanism(nn.Module, abc.ABC):
         """The distinct situations among these joint actions."""
         statistic = self.statistic(actions)
         shape = actions.shape
-        agent = torch.zeros if self.symmetric else torch.ones
-        agent = agent(shape, dtype=torch.int64, device=actions.device)
-        agent = (agent * torch.arange(self.num_agents, device=actions.device)).reshape(-1, 1)
+        agents = torch.arange(self.num_agents, device=actions.device) * (not self.symmetric)
+        agent = agents.expand(shape).reshape(-1, 1)
         tables = [agent, statistic.reshape(agent.shape[0], -1)]
         if self.context_size:
             if context is None or context.shape[-1] != self.context_size:
@@ -129,22 +136,25 @@ class Mechanism(nn.Module, abc.ABC):
         return torch.where(self.mask[contexts.agent], table, 0.0)
 
     def deviation_payoffs(
-        self, actions: Int[Tensor, "*b n"], context: Float[Tensor, "*b d"] | None = None
+        self, actions: ArrayLike, context: ArrayLike | None = None
     ) -> Float[Tensor, "*b n A"]:
         """u_i(a, a_-i) for every agent i and own action a; 0 beyond an agent's actions.
 
         Args:
-            actions: joint actions, any leading shape; arrays and nested lists are taken too.
-            context: public covariates with the same leading shape.
+            actions: joint actions, int [*b, n]: a tensor, an array or nested lists.
+            context: public covariates, float [*b, d].
         """
         actions, context = self._checked(actions, context)
         contexts = self.contexts(actions, context)
         return self.payoff_table(contexts)[contexts.index]
 
-    def payoffs(
-        self, actions: Int[Tensor, "*b n"], context: Float[Tensor, "*b d"] | None = None
-    ) -> Float[Tensor, "*b n"]:
-        """u_i(a) for every agent i. Only differences between own actions are identified by most learners."""
+    def payoffs(self, actions: ArrayLike, context: ArrayLike | None = None) -> Float[Tensor, "*b n"]:
+        """u_i(a) for every agent i. Only differences between own actions are identified by most learners.
+
+        Args:
+            actions: joint actions, int [*b, n]: a tensor, an array or nested lists.
+            context: public covariates, float [*b, d].
+        """
         actions, context = self._checked(actions, context)
         return self.deviation_payoffs(actions, context).gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 

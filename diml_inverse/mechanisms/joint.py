@@ -23,6 +23,8 @@ class JointMechanism(Mechanism, abc.ABC):
     [[[1.0, 2.0], [0.0, 1.0]]]
     """
 
+    others: Int[Tensor, "n n-1"]
+
     def __init__(self, num_actions: tuple[int, ...]):
         super().__init__(num_actions)
         everyone = torch.arange(self.num_agents)

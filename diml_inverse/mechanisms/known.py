@@ -10,7 +10,7 @@ from diml_inverse.mechanisms.joint import JointMechanism
 
 
 class Known(JointMechanism):
-    """Wraps `(actions int[..., n], context float[..., d] | None) -> float[..., n]`, e.g. a `diml_envs` mechanism.
+    """Wraps `(actions int[..., n], context float[..., d] | None) -> float[..., n]`.
 
     Args:
         payoff_function: NumPy or torch callable.

@@ -7,17 +7,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+WEIGHT_RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
+"""Strengths of the weights' prior that are tried, from strong to weak."""
+
 
 def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     """A linear layer in float64, weights and biases uniform within 1 / sqrt(inputs)."""
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs, dtype=torch.float64)
+    layer = nn.Linear(inputs, outputs, dtype=torch.float64, device="meta").to_empty(device="cpu")
     bound = 1 / math.sqrt(inputs)
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
     return layer
 
 
-def perceptron(sizes: Sequence[int], activation: type[nn.Module], generator: torch.Generator) -> nn.Sequential:
+def perceptron(
+    sizes: Sequence[int], activation: type[nn.Module], generator: torch.Generator
+) -> nn.Sequential:
     """Linear layers of the given sizes with an activation between each two."""
     layers: list[nn.Module] = []
     for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):

@@ -5,19 +5,19 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
 from diml_inverse.mechanisms.anonymous import AnonymousMechanism
-from diml_inverse.mechanisms.layers import perceptron, start_penalty
+from diml_inverse.mechanisms.layers import WEIGHT_RIDGES, perceptron, start_penalty
 from diml_inverse.optimizers import Adam
 
 
 class NeuralAnonymous(AnonymousMechanism):
-    """All agents share u(., k / (n - 1)): two ReLU layers over the opponents' shares, one output per own action.
+    """All agents share u(., k / (n - 1)): two ReLU layers over opponents' shares, one output per own action.
 
     Args:
         num_actions: number of actions of each agent, all equal.
         width: units in each hidden layer.
         context_size: number of public covariates.
         ridge: strength of the normal prior on the weights, in multiples of that whose variance is the random
-            start's.
+            start's; None lets `fit` choose it on validation episodes.
         seed: seed of the random start.
 
     References:
@@ -27,6 +27,7 @@ class NeuralAnonymous(AnonymousMechanism):
 
     symmetric = True
     optimizer = Adam()
+    ridges = WEIGHT_RIDGES
 
     def __init__(
         self,
@@ -34,7 +35,7 @@ class NeuralAnonymous(AnonymousMechanism):
         *,
         width: int = 256,
         context_size: int = 0,
-        ridge: float = 0.3,
+        ridge: float | None = None,
         seed: int = 0,
     ):
         super().__init__(num_actions)
@@ -57,5 +58,5 @@ class NeuralAnonymous(AnonymousMechanism):
         return self.network(inputs)
 
     def penalty(self) -> Float[Tensor, ""]:
-        """Ridge times minus the log prior density."""
-        return self.ridge * start_penalty(self.network)
+        """Ridge times minus the log prior density; 0 while the ridge is not chosen yet."""
+        return (self.ridge or 0.0) * start_penalty(self.network)

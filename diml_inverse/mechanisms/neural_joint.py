@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from diml_inverse.mechanisms.joint import JointMechanism
-from diml_inverse.mechanisms.layers import perceptron, start_penalty
+from diml_inverse.mechanisms.layers import WEIGHT_RIDGES, perceptron, start_penalty
 from diml_inverse.optimizers import Adam
 
 
@@ -21,7 +21,7 @@ class NeuralJoint(JointMechanism):
         width: units in each hidden layer.
         context_size: number of public covariates.
         ridge: strength of the normal prior on weights and embeddings, in multiples of that whose variance is
-            the random start's.
+            the random start's; None lets `fit` choose it on validation episodes.
         seed: seed of the random start.
 
     References:
@@ -29,6 +29,7 @@ class NeuralJoint(JointMechanism):
     """
 
     optimizer = Adam()
+    ridges = WEIGHT_RIDGES
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class NeuralJoint(JointMechanism):
         embedding: int = 6,
         width: int = 128,
         context_size: int = 0,
-        ridge: float = 0.3,
+        ridge: float | None = None,
         seed: int = 0,
     ):
         super().__init__(num_actions)
@@ -59,8 +60,6 @@ class NeuralJoint(JointMechanism):
             inputs = torch.cat([inputs, context.to(inputs.dtype)], dim=1)
         return self.network(inputs)
 
-
-
     def penalty(self) -> Float[Tensor, ""]:
-        """Ridge times minus the log prior density."""
-        return self.ridge * (start_penalty(self.network) + 0.5 * self.embeddings.square().sum())
+        """Ridge times minus the log prior density; 0 while the ridge is not chosen yet."""
+        return (self.ridge or 0.0) * (start_penalty(self.network) + 0.5 * self.embeddings.square().sum())

@@ -1,8 +1,12 @@
 """A payoff table as main effects plus interactions, both shrunk towards zero by one ridge penalty."""
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+CELL_RIDGES = tuple(float(x) for x in np.logspace(4, -2, 13))
+"""Prior precisions of a cell that are tried, from strong to weak."""
 
 
 class RidgeTable(nn.Module):

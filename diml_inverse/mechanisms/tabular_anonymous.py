@@ -7,7 +7,7 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from diml_inverse.mechanisms.anonymous import AnonymousMechanism
-from diml_inverse.mechanisms.ridge import RidgeTable, checked_cells, checked_ridge
+from diml_inverse.mechanisms.ridge import CELL_RIDGES, RidgeTable, checked_cells, checked_ridge
 
 
 class TabularAnonymous(AnonymousMechanism):
@@ -23,6 +23,9 @@ class TabularAnonymous(AnonymousMechanism):
     Raises:
         ValueError: if the table would have more than five million cells.
     """
+
+    ridges = CELL_RIDGES
+    choose: Int[Tensor, "A-1 _"]
 
     def __init__(self, num_actions: tuple[int, ...], *, symmetric: bool = True, ridge: float | None = None):
         super().__init__(num_actions)

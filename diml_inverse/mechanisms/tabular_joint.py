@@ -7,7 +7,7 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from diml_inverse.mechanisms.base import Mechanism
-from diml_inverse.mechanisms.ridge import RidgeTable, checked_cells, checked_ridge
+from diml_inverse.mechanisms.ridge import CELL_RIDGES, RidgeTable, checked_cells, checked_ridge
 
 
 class TabularJoint(Mechanism):
@@ -21,6 +21,10 @@ class TabularJoint(Mechanism):
         ValueError: if the table would have more than five million cells.
     """
 
+    ridges = CELL_RIDGES
+    others: Int[Tensor, "n n-1"]
+    place: Int[Tensor, "n n-1"]
+
     def __init__(self, num_actions: tuple[int, ...], *, ridge: float | None = None):
         super().__init__(num_actions)
         self.ridge = checked_ridge(ridge)
@@ -29,7 +33,8 @@ class TabularJoint(Mechanism):
         rows = max(math.prod(self.num_actions[j] for j in row) for row in others)
         checked_cells(n * rows * width)
         self.table = RidgeTable(n, rows, width)
-        place = [[math.prod(self.num_actions[j] for j in row[k + 1 :]) for k in range(n - 1)] for row in others]
+        sizes = self.num_actions
+        place = [[math.prod(sizes[j] for j in row[k + 1 :]) for k in range(n - 1)] for row in others]
         self.register_buffer("others", torch.tensor(others, dtype=torch.int64), persistent=False)
         self.register_buffer("place", torch.tensor(place, dtype=torch.int64), persistent=False)
 

@@ -22,8 +22,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from diml_envs.env import IncentiveEnv
 from diml_envs.external import LearnerStopped, run_external
-from diml_envs.external_rules import RuleLearner
-from diml_envs.external_sb3 import SB3Factory, SB3Learner
+from diml_envs.external.rules import RuleLearner
+from diml_envs.external.sb3 import SB3Factory, SB3Learner
 from diml_envs.learners import BanditQ, Hedge
 from diml_envs.log import load
 from diml_envs.mechanisms import Congestion, MatrixGame, PublicState

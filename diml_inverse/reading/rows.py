@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from diml_inverse import log_columns
-from diml_inverse.log_checks import LogError, did_you_mean, natural_order
-from diml_inverse.log_columns import Place, Ragged
+from diml_inverse.reading import columns as arrow_columns
+from diml_inverse.reading.checks import LogError, did_you_mean, natural_order
+from diml_inverse.reading.columns import Place, Ragged
 
 REQUIRED = ("episode", "step", "agent", "action")
 OPTIONAL = ("payoff", "probabilities", "update", "context", "available")
@@ -92,15 +92,15 @@ def convert(
     for our, theirs in names.items():
         column, place = chosen[our], placer(source, theirs, our)
         if our in WHOLE:
-            columns[our] = log_columns.whole_numbers(column, place)
+            columns[our] = arrow_columns.whole_numbers(column, place)
         elif our == "agent":
-            columns[our], found = log_columns.labels(column, place)
+            columns[our], found = arrow_columns.labels(column, place)
         elif our == "update":
-            columns[our] = log_columns.update_marks(column, place)
+            columns[our] = arrow_columns.update_marks(column, place)
         elif our == "payoff":
-            columns[our] = log_columns.real_numbers(column, place)
+            columns[our] = arrow_columns.real_numbers(column, place)
         else:
-            columns[our] = log_columns.lists(
+            columns[our] = arrow_columns.lists(
                 column,
                 place,
                 boolean=our == "available",

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from diml_inverse.log_checks import UNKNOWN_UPDATE, LogError
+from diml_inverse.reading.checks import UNKNOWN_UPDATE, LogError
 
 Place = Callable[[int | None], str]  # row (from 0) or None for the whole column -> the place in words
 EXACT_FLOAT = 2.0**53  # from here on float64 no longer holds every whole number

@@ -111,9 +111,7 @@ class SB3Learner:
         seen = [seen] if isinstance(seen, np.ndarray) else list(seen.values())
         key = (self.update_index, extra, *(array.tobytes() for array in seen))
         if key != self._key:
-            import torch
-
-            with torch.no_grad():
+            with sys.modules["torch"].no_grad():  # loaded: there is a model
                 self._row = compute()
             self._row.flags.writeable = False
             self._key = key
@@ -127,8 +125,3 @@ def adapt(learner: Any) -> Any:
     """Wraps a bare Stable-Baselines3 model as `SB3Learner`; anything else is returned as it is."""
     sb3 = sys.modules.get("stable_baselines3.common.base_class")
     return SB3Learner(learner) if sb3 and isinstance(learner, sb3.BaseAlgorithm) else learner
-
-
-def describe(learner: Any) -> str:
-    """Class name of a learner, for the log's provenance."""
-    return type(learner.model if isinstance(learner, SB3Learner) else learner).__name__

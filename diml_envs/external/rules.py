@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diml_envs.learners.base import Learner
-from diml_envs.simulate import draw_actions
 
 
 class RuleLearner:
@@ -39,8 +38,8 @@ class RuleLearner:
         """
         self._seat.reset()
         for _ in range(total_timesteps):
-            action = draw_actions(self._rng, self.rule.probabilities(self._state, self._sizes))  # [1, 1]
-            _, payoff, _, truncated, info = self._seat.step(int(action[0, 0]))
+            chosen = int(self._rng.choice(self._sizes[0], p=self.action_probabilities(None)))
+            _, payoff, _, truncated, info = self._seat.step(chosen)
             payoffs = np.zeros((1, 1, *self._sizes))
             if self.rule.feedback == "full":
                 if "deviation_payoffs" not in info:
@@ -50,8 +49,8 @@ class RuleLearner:
                     )
                 payoffs[0, 0] = info["deviation_payoffs"]
             else:
-                payoffs[0, 0, action[0, 0]] = payoff
-            self._state = self.rule.update(self._state, action, payoffs)
+                payoffs[0, 0, chosen] = payoff
+            self._state = self.rule.update(self._state, np.array([[chosen]]), payoffs)
             self.update_index += 1
             if truncated:
                 self._seat.reset()

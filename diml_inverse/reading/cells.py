@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from diml_inverse.log_checks import (
+from diml_inverse.reading.checks import (
     Cells,
     LogError,
     NumActions,
@@ -13,7 +13,7 @@ from diml_inverse.log_checks import (
     resolve_agents,
     resolve_num_actions,
 )
-from diml_inverse.log_rows import Rows
+from diml_inverse.reading.rows import Rows
 
 
 def cells_from_rows(rows: Rows, num_actions: NumActions | None, agents: Sequence[object] | None) -> Cells:

@@ -10,10 +10,11 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from diml_envs import external_sb3
-from diml_envs.external_seats import Seat
+from diml_envs.external.random_state import RandomStates
+from diml_envs.external.rules import RuleLearner
+from diml_envs.external.sb3 import SB3Learner, adapt
+from diml_envs.external.seats import Seat
 from diml_envs.log_writer import LogWriter
-from diml_envs.random_state import RandomStates
 
 
 class LearnerStopped(RuntimeError):
@@ -126,10 +127,10 @@ class Hub:
     def _learn(self, seat: Seat) -> None:
         """The body of a learner's thread."""
         index = self.seats.index(seat)
-        learner = external_sb3.adapt(self._make_learner(seat, seat.agent, self._seeds[index]))
+        learner = adapt(self._make_learner(seat, seat.agent, self._seeds[index]))
         self._states.limit_torch_threads()
         seat.watch(learner, self._with_probabilities)
-        self.episode.learners[seat.agent] = external_sb3.describe(learner)
+        self.episode.learners[seat.agent] = _name(learner)
         learner.learn(self._steps)
 
     def _joint_step(self, t: int) -> None:
@@ -206,6 +207,15 @@ class Hub:
         """Ends all threads, the one whose turn was interrupted first."""
         for seat in sorted(self.seats, key=lambda seat: not seat.baton.running):
             seat.baton.stop()
+
+
+def _name(learner: Any) -> str:
+    """What the log calls a learner: the class of the model or rule inside."""
+    if isinstance(learner, SB3Learner):
+        learner = learner.model
+    elif isinstance(learner, RuleLearner):
+        learner = learner.rule
+    return type(learner).__name__
 
 
 def _write(writer: LogWriter, episode: Episode) -> None:

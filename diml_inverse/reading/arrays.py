@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from diml_inverse.log_checks import (
+from diml_inverse.reading.checks import (
     Cells,
     LogError,
     NumActions,

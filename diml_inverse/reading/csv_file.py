@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from diml_inverse.log_checks import LogError
-from diml_inverse.log_columns import Place
-from diml_inverse.log_rows import LISTS, Rows, choose_columns, convert, place_of, placer
+from diml_inverse.reading.checks import LogError
+from diml_inverse.reading.columns import Place
+from diml_inverse.reading.rows import LISTS, Rows, choose_columns, convert, place_of, placer
 
 EMPTY_CELLS = ["", "NA", "NaN", "nan", "null", "None"]  # what a CSV file writes for null
 

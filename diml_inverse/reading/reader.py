@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from diml_inverse.log_checks import LogError, did_you_mean, natural_order, parse_metadata
-from diml_inverse.log_columns import Place
-from diml_inverse.log_csv import read_csv
-from diml_inverse.log_rows import Rows, choose_columns, convert, join, placer, shard_number
+from diml_inverse.reading.checks import LogError, did_you_mean, natural_order, parse_metadata
+from diml_inverse.reading.columns import Place
+from diml_inverse.reading.csv_file import read_csv
+from diml_inverse.reading.rows import Rows, choose_columns, convert, join, placer, shard_number
 
 
 def read_path(path: str | PathLike[str], columns: Mapping[str, str] | None = None) -> Rows:

@@ -5,6 +5,7 @@ import copy
 import importlib.metadata
 import os
 import platform
+import sys
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import joblib
 import numpy as np
 from pettingzoo import ParallelEnv
 
-from diml_envs.external_hub import Episode, Hub, LearnerStopped, agent_spaces
+from diml_envs.external.hub import Episode, Hub, LearnerStopped, agent_spaces
 from diml_envs.log import Log
 from diml_envs.log_format import shard_paths
 from diml_envs.log_writer import LogWriter
@@ -153,7 +154,10 @@ class _Plan:
                 yield self.episode(number, lambda: advance(1))
             return
         workers = joblib.Parallel(n_jobs=min(jobs, episodes), return_as="generator")
-        played: Any = workers(joblib.delayed(self.remote_episode)(number) for number in range(episodes))
+        with_torch = "torch" in sys.modules
+        played: Any = workers(
+            joblib.delayed(self.remote_episode)(number, with_torch) for number in range(episodes)
+        )
         try:
             for episode in played:
                 advance(self.steps)
@@ -179,8 +183,10 @@ class _Plan:
         )
         return hub.play(self.writer if self.path is not None else None, max(1, _ROWS_PER_SHARD // agents))
 
-    def remote_episode(self, number: int) -> Episode:
+    def remote_episode(self, number: int, with_torch: bool) -> Episode:
         """Plays one episode in a worker; an error that cannot travel is told in words."""
+        if with_torch:  # as in the calling process: its generator is seeded before the learners are built
+            importlib.import_module("torch")
         episode = self.episode(number, None)
         if episode.error is not None:
             try:

@@ -1,0 +1,1 @@
+"""Reads logs of any origin and checks them; every complaint names file, row and column."""

@@ -1,0 +1,189 @@
+"""Properties of the command line `diml-envs`."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from diml_envs.cli import app
+from diml_envs.log import load
+from diml_envs.mechanisms import Congestion, MatrixGame
+from diml_envs.registration import REGISTRY, make_parallel
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Runs the command line in this process with a wide page."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def invoke(*arguments):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return invoke
+
+
+def test_list_names_every_registered_environment_with_its_sizes(run):
+    result = run("list")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    for env_id in REGISTRY:
+        (line,) = [line for line in lines if env_id in line]
+        cells = [cell.strip() for cell in line.split("│")[1:-1]]
+        env = make_parallel(env_id)
+        assert cells[1] == str(env.mechanism.num_agents) and cells[2] == str(env.mechanism.num_actions[0])
+        assert len(cells[3]) > 20
+
+
+@pytest.mark.parametrize("env_id", list(REGISTRY))
+def test_show_prints_arguments_payoffs_and_an_episode(run, env_id):
+    result = run("show", env_id)
+    assert result.exit_code == 0, result.output
+    for expected in (env_id, "argument", "max_cycles", "payoffs of agent_0, agent_1", "step 12 of 12"):
+        assert expected in result.output
+
+
+def test_show_prints_the_payoffs_of_the_small_instance(run):
+    output = run("show", "diml/matrix-v0", "--env", "game=stag_hunt").output
+    table = MatrixGame.named("stag_hunt").payoffs
+    for own in range(2):
+        for other in range(2):
+            mine, theirs = table(np.array([own, other]))
+            assert f"{mine:.2f}, {theirs:.2f}" in output
+    assert (
+        "(a payoff table is shown for two agents only, not for 5)"
+        in run("show", "diml/congestion-v0", "--env", "num_agents=5").output
+    )
+
+
+def test_record_of_a_built_in_rule_writes_the_simulated_log(run, tmp_path):
+    out = tmp_path / "demo"
+    result = run(
+        *("record", "diml/congestion-v0", "--out", out, "--learners", "hedge", "--learner", "step_size=0.5"),
+        *("--env", "num_agents=3", "--env", "num_actions=(2, 3, 3)", "--env", "seed=4"),
+        *("--episodes", 2, "--steps", 15, "--seed", 9),
+    )
+    assert result.exit_code == 0, result.output
+    log = load(out)
+    assert log.actions.shape == (2, 15, 3) and log.num_actions == (2, 3, 3)
+    game = Congestion(3, (2, 3, 3), seed=4)
+    np.testing.assert_allclose(log.payoffs, game(log.actions))
+    assert log.provenance["env"] == {
+        "id": "diml/congestion-v0",
+        "observation": "none",
+        "num_agents": 3,
+        "num_actions": [2, 3, 3],
+        "seed": 4,
+        "feedback": "full",
+    }
+    assert log.provenance["learner"]["step_size"] == 0.5 and log.provenance["seed"] == 9
+    # Hedge from zero attractions: uniform, then softmax of half the deviation payoffs
+    np.testing.assert_allclose(
+        log.probabilities[:, 0], [[[0.5, 0.5, 0], [1 / 3] * 3, [1 / 3] * 3]] * 2, atol=1e-7
+    )
+    weights = np.exp(0.5 * game.deviation_payoffs(log.actions[0, 0])[1])
+    np.testing.assert_allclose(log.probabilities[0, 1, 1], weights / weights.sum(), atol=1e-7)
+
+
+def test_record_of_mixed_learners_one_per_agent_with_their_own_hyper_parameters(run, tmp_path):
+    arguments = (
+        *("record", "diml/congestion-v0", "--learners", "a2c,bandit_q,hedge", "--steps", 12, "--episodes", 2),
+        *("--env", "num_agents=3", "--env", "num_actions=3", "--observation", "joint"),
+        *("--learner", "a2c.n_steps=4", "--learner", "bandit_q.step_size=0.9", "--jobs", 1),
+    )
+    for name in ("one", "two"):
+        result = run(*arguments, "--out", tmp_path / name)
+        assert result.exit_code == 0, result.output
+    one, two = load(tmp_path / "one"), load(tmp_path / "two")
+    np.testing.assert_array_equal(one.actions, two.actions)
+    assert one.provenance["learners"] == {
+        "agent_0": "A2C",
+        "agent_1": "BanditQ",
+        "agent_2": "Hedge",
+    }
+    assert one.update[0, :, 0].tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert one.provenance["env"]["observation"] == "joint"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "diml/congestoin-v0"], "did you mean 'diml/congestion-v0'?"),
+        (["record", "diml/matrix-v9", "--out", "OUT"], "did you mean 'diml/matrix-v0'?"),
+        (["record", "diml/matrix-v0", "--out", "OUT", "--learners", "hegde"], "did you mean 'hedge'?"),
+        (
+            ["record", "diml/matrix-v0", "--out", "OUT", "--learners", "hedge,hedge,hedge"],
+            "one for each of the 2 agents, found 3",
+        ),
+        (["record", "diml/matrix-v0", "--out", "OUT", "--env", "games=x"], "did you mean 'game'?"),
+        (
+            ["record", "diml/matrix-v0", "--out", "OUT", "--env", "game"],
+            "expected --env key=value, found 'game'",
+        ),
+        (
+            ["record", "diml/matrix-v0", "--out", "OUT", "--env", "game=a", "--env", "game=b"],
+            "found 'game' twice",
+        ),
+        (
+            ["record", "diml/matrix-v0", "--out", "OUT", "--learner", "stepsize=1"],
+            "did you mean 'step_size'?",
+        ),
+        (["record", "diml/matrix-v0", "--out", "OUT", "--learner", "ppo.gamma=1"], "expected one of logit_q"),
+        (["record", "diml/matrix-v0", "--out", "OUT", "--learner", "step_size=7"], "step_size"),
+        (
+            ["record", "diml/matrix-v0", "--out", "OUT", "--learners", "ppo", "--learner", "n_step=1"],
+            "did you mean 'n_steps'?",
+        ),
+        (
+            ["record", "diml/matrix-v0", "--out", "OUT", "--learners", "dqn", "--learner", "buffer_size=few"],
+            "error: ",
+        ),
+        (["record", "diml/matrix-v0", "--out", "OUT", "--observation", "count"], "did you mean 'counts'?"),
+        (["record", "diml/congestion-v0", "--out", "OUT", "--env", "num_agents=0"], "error: "),
+        (["record", "diml/matrix-v0", "--out", "OUT", "--steps", "0"], "steps"),
+    ],
+)
+def test_bad_input_is_refused_with_exit_code_2_and_what_to_do(run, tmp_path, arguments, message):
+    out = tmp_path / "demo"
+    result = run(*(str(out) if argument == "OUT" else argument for argument in arguments))
+    assert result.exit_code == 2, result.output
+    assert message in result.output
+    assert not list(out.glob("*.parquet"))
+
+
+def test_existing_log_is_neither_overwritten_nor_lost(run, tmp_path):
+    arguments = ("record", "diml/matrix-v0", "--out", tmp_path / "demo", "--steps", 5)
+    assert run(*arguments).exit_code == 0
+    before = load(tmp_path / "demo").actions
+    result = run(*arguments, "--seed", 1)
+    assert result.exit_code == 2 and "found a log; choose another name" in result.output
+    np.testing.assert_array_equal(load(tmp_path / "demo").actions, before)
+
+
+def test_python_m_diml_envs_records_with_sb3_learners_in_worker_processes(tmp_path):
+    arguments = [
+        *("record", "diml/congestion-v0", "--out", str(tmp_path / "demo"), "--learners", "a2c"),
+        *(
+            "--env",
+            "num_agents=2",
+            "--env",
+            "num_actions=2",
+            "--episodes",
+            "2",
+            "--steps",
+            "20",
+            "--jobs",
+            "2",
+        ),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "diml_envs", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "40 joint steps of a2c" in done.stdout
+    shards = sorted((tmp_path / "demo").iterdir())
+    assert [pq.read_metadata(shard).num_rows for shard in shards] == [40, 40]
+    log = load(tmp_path / "demo")
+    assert log.update[:, :, 0].tolist() == [[t // 5 for t in range(20)]] * 2

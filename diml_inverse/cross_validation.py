@@ -38,11 +38,6 @@ class RidgePath:
         """The ridge chosen."""
         return self.ridges[int(np.argmax(self.held_out))]
 
-    @property
-    def payoffs_help(self) -> bool:
-        """Whether payoffs predict held-out choices better than none."""
-        return max(self.held_out) > self.without_payoffs
-
 
 @dataclass
 class _Descent:
@@ -79,7 +74,7 @@ def choose_ridge(
             "ridge: expected at least 2 episodes to choose it by cross-validation; found "
             f"{dataset.num_episodes}; give the mechanism a ridge, or more episodes"
         )
-    settings = LBFGS(max_steps=100, tolerance=3e-5)
+    settings = LBFGS(max_steps=100, tolerance=1e-5, gain=0.05)
     arms: list[tuple[LearningDynamics, Sample, Sample]] = []
     empty = 0.0
     for train, held_out in dataset.folds(min(folds, dataset.num_episodes), seed=seed):
@@ -104,12 +99,15 @@ def descend_on_validation(
 ) -> tuple[Outcome, RidgePath]:
     """Fit every ridge on the training episodes and keep the one best on the validation episodes.
 
-    Each fit starts from the previous one. Leaves the model at the best, its ridge set.
+    Each fit starts afresh: stopping early shrinks too, and a start at another ridge's fit would undo that.
+    Leaves the model at the best, its ridge set.
     """
     empty = _total(without_payoffs(train.dataset, model.learner), validation.dataset)
     descent = _Descent(model.mechanism.ridges, show)
+    start = copy.deepcopy(model.state_dict())
     kept: tuple[float, dict[str, Tensor], Outcome] | None = None
     for ridge in descent.ridges():
+        model.load_state_dict(start)
         set_ridge(model, ridge)
         outcome = maximise(model, train, settings, validation=validation, seed=seed)
         score = validation.per_choice(model)

@@ -36,7 +36,7 @@ class LearningDynamics(nn.Module):
         learner: learner rule for the same agents and actions.
 
     Raises:
-        ValueError: if the two disagree about agents or actions.
+        ValueError: if the two disagree about agents or actions, or a learner parameter about the agents.
     """
 
     def __init__(self, mechanism: Mechanism, learner: LearnerRule):
@@ -46,6 +46,13 @@ class LearningDynamics(nn.Module):
                 f"expected a mechanism and a learner for the same agents and actions; found "
                 f"{mechanism.num_actions} and {learner.num_actions}; build both from data.num_actions"
             )
+        agents = len(learner.num_actions)
+        for name, parameter in learner.learner_parameters().items():
+            if (values := parameter().numel()) not in (1, agents):
+                raise ValueError(
+                    f"{name}: expected one value, or one for each of {agents} agents; found {values} values; "
+                    "give a single number or as many numbers as there are agents"
+                )
         self.mechanism, self.learner = mechanism, learner
 
     def contexts(self, dataset: TrajectoryDataset) -> Contexts:

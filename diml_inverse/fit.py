@@ -14,6 +14,7 @@ from diml_inverse.cross_validation import (
 from diml_inverse.data import TrajectoryDataset
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.information import (
+    gain_is_chance,
     held_out_gain,
     is_silent,
     likelihood_ratio_is_chance,
@@ -67,20 +68,19 @@ def fit(
     sample = Sample.of(dataset, model)
     silent = is_silent(model, sample)
     if silent:
-        outcome, path, gain = Outcome(Status.NO_INFORMATION), None, None
+        outcome, path, chance = Outcome(Status.NO_INFORMATION), None, True
     else:
-        outcome, path, gain = _estimate(model, dataset, sample, settings, folds, seed, progress)
+        outcome, path, chance = _estimate(model, dataset, sample, settings, folds, seed, progress)
     null = without_payoffs(dataset, learner)
     with torch.no_grad():
         log_likelihood = float(sample.log_likelihood(model))
         null_log_likelihood = float(null.log_likelihood(dataset).sum())
     if outcome.status is not Status.DIVERGED and not silent:
-        if gain is not None:
-            chance = gain <= 0
-        elif float(model.mechanism.penalty().detach()) == 0:
+        if chance is None and float(model.mechanism.penalty().detach()) == 0:
             chance = likelihood_ratio_is_chance(model, sample, log_likelihood, null_log_likelihood)
-        else:
-            chance = _held_out_chance(model, dataset, learner, folds, seed)
+        elif chance is None:
+            start = LearningDynamics(copy.deepcopy(mechanism), copy.deepcopy(learner)).to(torch.float64)
+            chance = _held_out_chance(start, dataset, learner, folds, seed)
         if chance:
             outcome.status = Status.NO_INFORMATION
     return FitResult(
@@ -109,10 +109,11 @@ def _estimate(
     folds: int,
     seed: int,
     show: bool,
-) -> tuple[Outcome, RidgePath | None, float | None]:
+) -> tuple[Outcome, RidgePath | None, bool | None]:
     """Estimate in the optimiser's precision, choosing a ridge left open.
 
-    Returns the outcome, the path of ridges, and the held-out gain over no payoffs, where there is one.
+    Returns the outcome, the path of ridges, and, where episodes were held out, whether the gain over no
+    payoffs is chance.
     """
     path = None
     if isinstance(settings, LBFGS):
@@ -121,7 +122,10 @@ def _estimate(
         model.to(settings.dtype)
         outcome = maximise(model, sample, settings, seed=seed, show=show)
         model.to(torch.float64)
-        return outcome, path, None if path is None else max(path.held_out) - path.without_payoffs
+        if path is None:
+            return outcome, None, None
+        gain = (max(path.held_out) - path.without_payoffs) * dataset.num_choices
+        return outcome, path, gain_is_chance([gain], choices=len(path.ridges))
     kept, held_out = dataset.split(settings.validation, seed=seed)
     model.to(settings.dtype)
     train, validation = Sample.of(kept, model), Sample.of(held_out, model)
@@ -131,23 +135,25 @@ def _estimate(
         outcome = maximise(model, train, settings, validation=validation, seed=seed, show=show)
     model.to(torch.float64)
     null = without_payoffs(kept, model.learner)
-    gain = validation.per_choice(model) - Sample.of(held_out, null).per_choice(null)
-    return outcome, path, gain
+    empty = Sample.of(held_out, null).per_choice(null)
+    looks = [record.validation for record in outcome.history if record.validation is not None]
+    gains = [(look - empty) * held_out.num_choices for look in looks]
+    return outcome, path, gain_is_chance(gains, choices=1 if path is None else len(path.ridges))
 
 
 def _held_out_chance(
-    model: LearningDynamics, dataset: TrajectoryDataset, learner: LearnerRule, folds: int, seed: int
+    start: LearningDynamics, dataset: TrajectoryDataset, learner: LearnerRule, folds: int, seed: int
 ) -> bool:
-    """Whether a penalised fit predicts held-out episodes no better than a model without payoffs."""
+    """Whether penalised fits, begun at the start, predict held-out episodes no better than chance."""
     if dataset.num_episodes < 2:
         return False
 
     def refitted(train: TrajectoryDataset) -> LearningDynamics:
-        arm = copy.deepcopy(model)
+        arm = copy.deepcopy(start)  # not the fit to all episodes, which has seen the held-out ones
         maximise(arm, Sample.of(train, arm), LBFGS(max_steps=100, tolerance=1e-5))
         return arm
 
-    return held_out_gain(dataset, learner, refitted, folds=folds, seed=seed) <= 0
+    return gain_is_chance([held_out_gain(dataset, learner, refitted, folds=folds, seed=seed)])
 
 
 def _uniform_log_likelihood(dataset: TrajectoryDataset) -> float:

@@ -1,7 +1,8 @@
 """Asks whether a log says anything about payoffs: structurally, and beyond chance."""
 
 import copy
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Int, Num
@@ -16,7 +17,7 @@ from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS
 
 LEVEL = 0.05
-"""Size of the likelihood-ratio test against a model without payoffs."""
+"""Size of the tests against a model without payoffs."""
 
 
 class NoPayoffs(Mechanism):
@@ -92,3 +93,22 @@ def held_out_gain(
         with torch.no_grad():
             gain += float(model.log_likelihood(held_out).sum() - null.log_likelihood(held_out).sum())
     return gain
+
+
+def gain_is_chance(gains: Sequence[float], *, choices: int = 1) -> bool:
+    """Whether held-out gains, in nats, are no more than chance may bring.
+
+    If payoffs did not matter, the likelihood ratio exp(gain) of a model fitted to other episodes would have
+    mean 1, and so would the mean ratio over several looks at one fit. By Markov's inequality the best of
+    `choices` such means exceeds choices / LEVEL with a probability of at most LEVEL (for one fold; folds are
+    added up).
+
+    Args:
+        gains: held-out gain at each look at a fit.
+        choices: how many fits (one per ridge tried) the given one is the best of.
+
+    References:
+        Wasserman, Ramdas & Balakrishnan (2020), PNAS 117, Universal inference (split likelihood ratios).
+    """
+    mean = torch.tensor(gains, dtype=torch.float64).logsumexp(0) - math.log(len(gains))
+    return float(mean) <= math.log(choices / LEVEL)

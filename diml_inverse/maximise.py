@@ -16,7 +16,13 @@ from diml_inverse.progress import progress_bar
 from diml_inverse.status import Status
 
 RUNAWAY = 1e6
-"""A parameter beyond this has no finite estimate: the data separate perfectly."""
+"""A parameter beyond this has no finite estimate."""
+
+DRIFT = 0.01
+"""Relative move, after the gradient has vanished, of an estimate that runs to infinity: separated choices."""
+
+WORSE = 1.0
+"""Nats per choice by which stochastic gradients that diverge end below their start."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ def maximise(
     _require_finite_start(model, train)
     batches = _Batches(model, train, settings, seed)
     driver = settings.build(model)
-    watch = _Watch(model, settings, validation)
+    watch = _Watch(model, settings, validation, train.dataset.num_choices)
     stride = settings.iterations_per_step if isinstance(settings, LBFGS) else 1
     step, status = 0, None
     with progress_bar("fitting", settings.max_steps, show=show) as tick:
@@ -122,6 +128,10 @@ def _require_finite_start(model: LearningDynamics, train: Sample) -> None:
     )
 
 
+def _has_gradient(parameter: Tensor) -> bool:
+    return parameter.grad is not None and parameter.numel() > 0
+
+
 class _Batches:
     """Training episodes for each step: all of them, or a random part."""
 
@@ -146,11 +156,16 @@ class _Batches:
 class _Watch:
     """Decides when to stop and remembers the best parameters seen."""
 
-    def __init__(self, model: LearningDynamics, settings: LBFGS | Adam, validation: Sample | None):
+    def __init__(
+        self, model: LearningDynamics, settings: LBFGS | Adam, validation: Sample | None, choices: int
+    ):
         self._model, self._settings, self._validation = model, settings, validation
         self.history: list[Record] = []
         self._best: tuple[float, int, dict[str, Tensor]] = (-math.inf, 0, copy.deepcopy(model.state_dict()))
+        self._choices = choices
         self._flat = 0
+        self._first: float | None = None
+        self._vanished: list[Tensor] | None = None
 
     def look(self, step: int, loss: float, evaluate) -> Status | None:  # noqa: ANN001 - a callable
         settings = self._settings
@@ -158,6 +173,7 @@ class _Watch:
             return Status.DIVERGED
         if isinstance(settings, LBFGS):
             return self._look_lbfgs(step, loss, evaluate)
+        self._first = loss if self._first is None else self._first
         if step % settings.evaluate_every and step < settings.max_steps:
             return None
         validated = None if self._validation is None else self._validation.per_choice(self._model)
@@ -165,9 +181,12 @@ class _Watch:
         score = -loss if validated is None else validated
         if score > self._best[0]:
             self._best = (score, step, copy.deepcopy(self._model.state_dict()))
-        if step - self._best[1] >= settings.patience:
-            return Status.CONVERGED
-        return Status.BUDGET if step >= settings.max_steps else None
+        patient = step - self._best[1] < settings.patience
+        if patient and step < settings.max_steps:
+            return None
+        if loss > self._first + WORSE:
+            return Status.DIVERGED
+        return Status.BUDGET if patient else Status.CONVERGED
 
     def _look_lbfgs(self, step: int, before: float, evaluate) -> Status | None:  # noqa: ANN001
         value = evaluate()
@@ -175,14 +194,26 @@ class _Watch:
             return Status.DIVERGED
         self.history.append(Record(step, -value))
         self._best = (-value, step, copy.deepcopy(self._model.state_dict()))
-        largest = max(float(p.grad.abs().max()) for p in self._model.parameters() if p.grad is not None)
+        largest = max(float(p.grad.abs().max()) for p in self._model.parameters() if _has_gradient(p))
         assert isinstance(self._settings, LBFGS)
+        if self._vanished is not None:
+            return Status.DIVERGED if self._drifts(self._vanished) else Status.CONVERGED
         if largest <= self._settings.tolerance:
+            if bool(self._model.penalty().detach() > 0):
+                return Status.CONVERGED
+            self._vanished = [p.detach().clone() for p in self._model.mechanism.parameters()]
+            return None  # once more: at a maximum the estimate stays, at separated choices it runs on
+        gained = (before - value) * self._choices
+        self._flat = self._flat + 1 if gained < self._settings.gain else 0
+        if self._flat >= 2:
             return Status.CONVERGED
-        self._flat = self._flat + 1 if before - value <= 1e-13 * max(1.0, abs(value)) else 0
-        if self._flat >= 3:  # the line search can no longer see a difference in floating point
-            return Status.CONVERGED if largest <= 100 * self._settings.tolerance else Status.BUDGET
         return Status.BUDGET if step >= self._settings.max_steps else None
+
+    def _drifts(self, earlier: list[Tensor]) -> bool:
+        """Whether payoffs have moved since the gradient vanished."""
+        pairs = list(zip(self._model.mechanism.parameters(), earlier, strict=True))
+        moved = max((float((p.detach() - q).abs().max()) for p, q in pairs if q.numel()), default=0.0)
+        return moved > DRIFT * max([1.0, *(float(q.abs().max()) for _, q in pairs if q.numel())])
 
     def _largest_parameter(self) -> float:
         return max(float(p.detach().abs().max()) for p in self._model.parameters() if p.numel())

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from diml_inverse.data import TrajectoryDataset
@@ -67,7 +67,9 @@ def payoff_difference_r2(
             whose logs do not identify the scale.
     """
     guess, true = centred_deviations(estimate, dataset), centred_deviations(truth, dataset)
-    return _recovery(guess, true, _scored(dataset).to(true.dtype), scale_free)
+    agent = torch.arange(dataset.num_agents).expand(dataset.actions.shape)
+    rows = (table.flatten(0, 2) for table in (guess, true, _scored(dataset).to(true.dtype)))
+    return _recovery(*rows, agent.reshape(-1), dataset.num_agents, scale_free)
 
 
 def realised_difference_r2(
@@ -85,15 +87,11 @@ def realised_difference_r2(
     realised = mean_realised_payoffs(dataset, contexts)
     seen = ~realised.isnan()
     seen = seen & (seen.sum(1, keepdim=True) > 1)
-    agents = mechanism.num_agents
-    rows = torch.zeros(agents, *realised.shape, dtype=torch.float64)
-    guess, true, weight = rows.clone(), rows.clone(), rows.clone()
+    guess = _centre(situations.payoffs(mechanism).double(), seen)
     visits = situations.visits.sum(1, keepdim=True).expand_as(realised)
-    where = situations.agent, torch.arange(realised.shape[0])
-    guess[where] = _centre(situations.payoffs(mechanism).double(), seen)
-    true[where] = _centre(realised.nan_to_num(), seen)
-    weight[where] = torch.where(seen, visits, 0.0)
-    return _recovery(guess.transpose(0, 1), true.transpose(0, 1), weight.transpose(0, 1), scale_free)
+    weight = torch.where(seen, visits, 0.0)
+    true = _centre(realised.nan_to_num(), seen)
+    return _recovery(guess, true, weight, situations.agent, mechanism.num_agents, scale_free)
 
 
 def interaction_share(truth: Mechanism | PayoffFunction, dataset: TrajectoryDataset) -> float:
@@ -179,7 +177,7 @@ def _total_variation(p: Tensor, q: Tensor) -> Float[Tensor, " T"]:
     return 0.5 * (p - q).abs().sum(-1).mean(-1)
 
 
-def _centre(values: Float[Tensor, "*b A"], mask: Bool[Tensor, "*b A"]) -> Float[Tensor, "*b A"]:
+def _centre(values: Float[Tensor, "*b A"], mask: Bool[Tensor, "*#b A"]) -> Float[Tensor, "*b A"]:
     mean = torch.where(mask, values, 0.0).sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp(min=1)
     return torch.where(mask, values - mean, 0.0)
 
@@ -189,17 +187,22 @@ def _scored(dataset: TrajectoryDataset) -> Bool[Tensor, "E T n A"]:
 
 
 def _recovery(
-    guess: Float[Tensor, "*b n A"], true: Tensor, weight: Tensor, scale_free: bool
+    guess: Float[Tensor, "R A"],
+    true: Float[Tensor, "R A"],
+    weight: Float[Tensor, "R A"],
+    agent: Int[Tensor, " R"],
+    agents: int,
+    scale_free: bool,
 ) -> PayoffRecovery:
-    """Weighted R^2 with an optional factor per agent (the second last axis)."""
-    agents = guess.shape[-2]
+    """Weighted R^2 with an optional factor per agent (the first one's for all, where rows name no other)."""
     factors = torch.ones(agents, dtype=torch.float64)
     if scale_free:
-        axes = [k for k in range(guess.ndim) if k != guess.ndim - 2]
-        size = (weight * guess.square()).sum(axes)
-        fitted = (weight * guess * true).sum(axes) / torch.where(size > 0, size, 1.0)
-        factors = torch.where(size > 0, fitted, 1.0).clamp(min=0)
+        size = torch.zeros_like(factors).index_add(0, agent, (weight * guess.square()).sum(1))
+        match = torch.zeros_like(factors).index_add(0, agent, (weight * guess * true).sum(1))
+        factors = torch.where(size > 0, match / torch.where(size > 0, size, 1.0), 1.0).clamp(min=0)
+        if not bool(agent.any()):  # agents share one payoff function
+            factors = factors[:1].expand(agents)
     total = float(weight.sum())
-    error = float((weight * (factors[:, None] * guess - true).square()).sum()) / max(total, 1)
+    error = float((weight * (factors[agent, None] * guess - true).square()).sum()) / max(total, 1)
     zero = float((weight * true.square()).sum()) / max(total, 1)
-    return PayoffRecovery(error, zero, tuple(float(f) for f in factors))
+    return PayoffRecovery(error, zero, tuple(factors.tolist()))

@@ -12,13 +12,16 @@ class LBFGS:
 
     Attributes:
         max_steps: budget of quasi-Newton iterations.
-        tolerance: converged when the largest gradient entry, per observed choice, is below this.
+        tolerance: converged when the largest gradient entry, per observed choice, is below this,
+        gain: or when, twice in a row, ten iterations raised the penalised log-likelihood of all choices by
+            less than this (in nats; a standard error corresponds to half a nat).
         history: remembered curvature pairs.
         dtype: floating point type of the estimation.
     """
 
     max_steps: int = 1000
     tolerance: float = 1e-7
+    gain: float = 1e-6
     history: int = 20
     dtype: torch.dtype = torch.float64
     iterations_per_step = 10

@@ -32,7 +32,7 @@ def linear_scan(
     steps = drive.shape[1]
     if steps == 0:
         return initial.unsqueeze(1)
-    if decay.ndim < 3 and decay.numel() in (1, drive.shape[2]):
+    if decay.ndim < 3 and decay.shape[-1:] in ((), (1,)):
         return _constant(decay.reshape(-1, 1, 1), drive, initial)
     return _Scan.apply(decay.expand_as(drive), drive, initial)  # pyright: ignore[reportReturnType]
 
@@ -45,7 +45,7 @@ def _constant(decay: Tensor, drive: Tensor, initial: Tensor) -> Tensor:
     shared = decay.shape[0] == 1
     ages = torch.arange(steps + 1, device=drive.device)
     lag = ages[:, None] - ages[None, :]  # age of input s seen from state t; input 0 is the initial state
-    kernel = torch.where(lag >= 0, decay ** lag.clamp(min=0), 0.0)  # [n or 1, T+1, T+1]
+    kernel = torch.where(lag >= 0, _powers(decay, steps)[:, lag.clamp(min=0)], 0.0)  # [n or 1, T+1, T+1]
     inputs = torch.cat([initial.unsqueeze(1), drive], dim=1)
     if shared:
         return (kernel[0] @ inputs.reshape(episodes, steps + 1, -1)).reshape(inputs.shape)
@@ -61,12 +61,16 @@ def _constant_blocks(decay: Tensor, drive: Tensor, initial: Tensor) -> Tensor:
     local = _constant(decay, folded, torch.zeros_like(folded[:, 0]))  # [E*blocks, BLOCK+1, n, A]
     ends = local[:, -1].reshape(episodes, blocks, agents, width)
     starts = _constant(decay**BLOCK, ends[:, :-1], initial) if blocks > 1 else initial.unsqueeze(1)
-    ages = torch.arange(BLOCK + 1, device=drive.device)
-    fade = decay ** ages[None, :, None]  # [n or 1, BLOCK+1, 1]
-    fade = fade.permute(1, 0, 2)  # [BLOCK+1, n or 1, 1]
+    fade = _powers(decay, BLOCK).transpose(0, 1).unsqueeze(-1)  # [BLOCK+1, n or 1, 1]
     states = local.reshape(episodes, blocks, BLOCK + 1, agents, width) + fade * starts.unsqueeze(2)
     body = states[:, :, :BLOCK].reshape(episodes, blocks * BLOCK, agents, width)
     return torch.cat([body, states[:, -1, BLOCK:]], dim=1)[:, : steps + 1]
+
+
+def _powers(decay: Tensor, highest: int) -> Tensor:
+    """decay^0 ... decay^highest, [n or 1, highest + 1]; by products, so that 0 has all its derivatives."""
+    rates = decay.reshape(-1, 1).expand(-1, highest)
+    return torch.cat([torch.ones_like(rates[:, :1]), rates.cumprod(dim=1)], dim=1)
 
 
 class _Scan(torch.autograd.Function):

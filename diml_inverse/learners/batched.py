@@ -57,8 +57,8 @@ class Batched(LearnerRule):
         """Those of the rule inside; with an innovation term the gain is in the same units."""
         return self.rule.free_scale_parameters()
 
-    def initial_state(self, episodes: int) -> Float[Tensor, "E n 4A+1"]:
-        """Attractions, then the running sums of decay, drive and choices, then the steps in the batch."""
+    def initial_state(self, episodes: int) -> Float[Tensor, "E n _"]:
+        """Attractions, then the running sums of decay, drive and choices, then the steps: [E, n, 4A + 1]."""
         attractions = self.rule.initial_state(episodes)
         sums = attractions.new_zeros(*attractions.shape[:-1], 3 * attractions.shape[-1] + 1)
         return torch.cat([attractions, sums], dim=-1)
@@ -118,7 +118,8 @@ class Batched(LearnerRule):
             decay = _batch_means(decay.expand_as(drive), batch)
         start = self.rule.initial_state(actions.shape[0]).to(drive.dtype)
         if self.innovation is None:
-            states = linear_scan(decay, mean_drive[:, :-1], start)[:, : mean_drive.shape[1]]
+            decay = decay[:, :-1] if decay.ndim >= 3 else decay
+            states = linear_scan(decay, mean_drive[:, :-1], start)
         else:
             states = self._filter(start, decay, mean_drive, _batch_means(frequency, batch))
         return states.gather(1, batch.unsqueeze(-1).expand(*batch.shape, states.shape[-1]))

@@ -114,7 +114,7 @@ class Mechanism(nn.Module, abc.ABC):
         shape = actions.shape
         agents = torch.arange(self.num_agents, device=actions.device) * (not self.symmetric)
         agent = agents.expand(shape).reshape(-1, 1)
-        tables = [agent, statistic.reshape(agent.shape[0], -1)]
+        tables = [agent, statistic.reshape(agent.shape[0], statistic.shape[-1])]
         if self.context_size:
             if context is None or context.shape[-1] != self.context_size:
                 found = "none" if context is None else f"{context.shape[-1]}"
@@ -123,7 +123,7 @@ class Mechanism(nn.Module, abc.ABC):
                     "pass the log's context, or a mechanism with another context_size"
                 )
             wide = context.unsqueeze(-2).expand(*shape, self.context_size)
-            tables.append(wide.reshape(agent.shape[0], -1))
+            tables.append(wide.reshape(agent.shape[0], self.context_size))
         first, inverse = unique_rows(*tables)
         rows = [table[first] for table in tables]
         return Contexts(rows[0][:, 0], rows[1], rows[2] if self.context_size else None, inverse.view(shape))

@@ -17,7 +17,7 @@ class JointMechanism(Mechanism, abc.ABC):
     each is evaluated once, which yields the payoffs of all agents.
 
     >>> class Sum(JointMechanism):
-    ...     def joint_payoffs(self, actions, context=None):
+    ...     def joint_payoffs(self, actions):
     ...         return actions.sum(-1, keepdim=True).double().expand(actions.shape)
     >>> Sum((2, 2)).deviation_payoffs([[0, 1]]).tolist()
     [[[1.0, 2.0], [0.0, 1.0]]]
@@ -51,7 +51,8 @@ class JointMechanism(Mechanism, abc.ABC):
     ) -> Float[Tensor, "U A"]:
         """Puts every own action beside the others' actions and looks the joint action up."""
         joint, at, covariates = self._joint_actions(agent, statistic, context)
-        return self.joint_payoffs(joint, covariates).reshape(-1)[at]
+        given = (joint,) if covariates is None else (joint, covariates)
+        return self.joint_payoffs(*given).reshape(-1)[at]
 
     def _joint_actions(
         self, agent: Tensor, statistic: Tensor, context: Tensor | None

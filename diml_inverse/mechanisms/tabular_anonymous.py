@@ -36,7 +36,8 @@ class TabularAnonymous(AnonymousMechanism):
         checked_cells(groups * rows * width)
         self.table = RidgeTable(groups, rows, width)
         choose = [[math.comb(m, j + 1) for m in range(others + width)] for j in range(width - 1)]
-        self.register_buffer("choose", torch.tensor(choose, dtype=torch.int64).reshape(width - 1, -1), False)
+        table = torch.tensor(choose, dtype=torch.int64).reshape(width - 1, others + width)
+        self.register_buffer("choose", table, persistent=False)
 
     def rank(self, counts: Int[Tensor, "U A"]) -> Int[Tensor, " U"]:
         """Rank of a count vector in the combinatorial number system.

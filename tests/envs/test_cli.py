@@ -1,5 +1,6 @@
 """Properties of the command line `diml-envs`."""
 
+import inspect
 import subprocess
 import sys
 
@@ -25,16 +26,32 @@ def run(monkeypatch):
     return invoke
 
 
-def test_list_names_every_registered_environment_with_its_sizes(run):
+def table_rows(output):
+    """The rows of a printed table as lists of cells; a cell wrapped over several lines is joined again."""
+    rows = []
+    for line in output.splitlines():
+        if "│" not in line:
+            continue
+        cells = [cell.strip() for cell in line.split("│")[1:-1]]
+        if cells[0]:
+            rows.append(cells)
+        else:
+            rows[-1] = [f"{one} {more}".strip() for one, more in zip(rows[-1], cells, strict=True)]
+    return rows
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_list_names_every_registered_environment_with_its_sizes(run, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
     result = run("list")
     assert result.exit_code == 0
-    lines = result.output.splitlines()
-    for env_id in REGISTRY:
-        (line,) = [line for line in lines if env_id in line]
-        cells = [cell.strip() for cell in line.split("│")[1:-1]]
-        env = make_parallel(env_id)
-        assert cells[1] == str(env.mechanism.num_agents) and cells[2] == str(env.mechanism.num_actions[0])
-        assert len(cells[3]) > 20
+    rows = {cells[0]: cells[1:] for cells in table_rows(result.output)}
+    assert list(rows) == list(REGISTRY)
+    for env_id, (agents, actions, description) in rows.items():
+        game = make_parallel(env_id).mechanism
+        assert agents == str(game.num_agents) and actions == str(game.num_actions[0])
+        first_line = inspect.getdoc(type(game)).splitlines()[0]
+        assert description == first_line
 
 
 @pytest.mark.parametrize("env_id", list(REGISTRY))

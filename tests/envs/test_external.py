@@ -408,7 +408,7 @@ def test_killed_process_loses_only_the_unfinished_shard(tmp_path):
     program = textwrap.dedent(
         """
         import os, signal, sys
-        from diml_envs import external
+        from diml_envs.external import run as external
         from diml_envs.env import IncentiveEnv
         from diml_envs.mechanisms import MatrixGame
         external._ROWS_PER_SHARD = 20

@@ -1,0 +1,230 @@
+"""The likelihood of a log: what must not change it, and play simulated under a model."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import diml_envs
+from diml_inverse import Fixed, LearningDynamics, Positive, TrajectoryDataset, draw_uniforms
+from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ, MemoryK, Uniform
+from diml_inverse.mechanisms import Congestion, Known, NeuralJoint, TabularJoint
+
+SIZES = (2, 4, 3)
+GAME = diml_envs.Scaled(diml_envs.NeuralJoint(3, SIZES, seed=1), 8.0)
+RULES = {
+    "logit-Q": lambda s: LogitQ(
+        s, step_size=Fixed(0.25), inverse_temperature=Fixed(3.0), exploration=Positive(0.06)
+    ),
+    "Hedge": lambda s: Hedge(s, step_size=Positive(0.3), forgetting=Fixed(0.2)),
+    "bandit Q": lambda s: BanditQ(s, step_size=Fixed(0.3), inverse_temperature=Fixed(2.0)),
+    "batched": lambda s: Batched(
+        Hedge(s, step_size=Fixed(0.5), exploration=Positive(0.1)), every=3, innovation=Positive(0.5)
+    ),
+    "batched by marks": lambda s: Batched(BanditQ(s, step_size=Fixed(0.5), inverse_temperature=Fixed(2.0))),
+    "memory": lambda s: MemoryK(s, memory=2),
+    "uniform": Uniform,
+}
+EVERY = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+
+
+def played(seed=0, episodes=6, horizon=20):
+    return diml_envs.simulate(
+        GAME,
+        diml_envs.LogitQ(step_size=0.25, inverse_temperature=3.0, exploration=0.06),
+        episodes=episodes,
+        horizon=horizon,
+        seed=seed,
+    )
+
+
+def marks(actions):
+    return np.arange(actions.shape[1])[None, :, None] // np.array([2, 3, 5]) + np.zeros_like(actions)
+
+
+def model_of(rule):
+    return LearningDynamics(Known(GAME, SIZES), rule(SIZES))
+
+
+@EVERY
+def test_log_likelihood_is_the_sum_of_log_policies_at_the_actions(rule):
+    actions = played().actions
+    data = TrajectoryDataset.from_arrays(actions, SIZES, update=marks(actions))
+    model = model_of(rule)
+    policies = model.log_policies(data).detach()
+    by_hand = torch.zeros(6, dtype=torch.float64)
+    for e, t, i in np.ndindex(*actions.shape):
+        by_hand[e] += policies[e, t, i, actions[e, t, i]]
+    torch.testing.assert_close(model.log_likelihood(data).detach(), by_hand, rtol=1e-10, atol=1e-10)
+
+
+def test_the_first_step_counts_and_uniform_is_minus_log_of_the_actions():
+    actions = played().actions
+    whole = LearningDynamics(Known(GAME, SIZES), Uniform(SIZES))
+    data = TrajectoryDataset.from_arrays(actions[:, :1], SIZES)
+    expected = -math.log(2) - math.log(4) - math.log(3)
+    np.testing.assert_allclose(whole.log_likelihood(data).numpy(), np.full(6, expected))
+
+
+@EVERY
+@pytest.mark.parametrize("masked", [False, True], ids=["all open", "some closed"])
+def test_padding_changes_neither_likelihood_nor_gradient(rule, masked):
+    actions, lengths = played().actions, np.array([20, 1, 7, 13, 20, 2])
+    own = np.arange(4) < np.asarray(SIZES)[:, None]
+    available = (np.random.default_rng(1).random((*actions.shape, 4)) < 0.6) & own
+    np.put_along_axis(available, actions[..., None], True, axis=-1)
+    extra = {"available": available} if masked else {}
+    whole = TrajectoryDataset.from_arrays(actions, SIZES, update=marks(actions), lengths=lengths, **extra)
+    model, apart = model_of(rule), model_of(rule)
+    together = model.log_likelihood(whole)
+    for e, length in enumerate(lengths):
+        part = {name: array[e : e + 1, :length] for name, array in extra.items()}
+        cut = actions[e : e + 1, :length]
+        alone = TrajectoryDataset.from_arrays(cut, SIZES, update=marks(cut), **part)
+        total = apart.log_likelihood(alone)
+        torch.testing.assert_close(total[0], together[e], rtol=1e-10, atol=1e-10)
+        if total.requires_grad:
+            total.sum().backward()
+    if together.requires_grad:
+        together.sum().backward()
+        for one, other in zip(model.parameters(), apart.parameters(), strict=True):
+            assert one.grad is not None and torch.isfinite(one.grad).all()
+            torch.testing.assert_close(one.grad, other.grad, rtol=1e-8, atol=1e-8)
+
+
+@EVERY
+def test_the_order_of_episodes_does_not_matter(rule):
+    actions = played().actions
+    order = [3, 0, 5, 1, 4, 2]
+    one = TrajectoryDataset.from_arrays(actions, SIZES, update=marks(actions))
+    other = TrajectoryDataset.from_arrays(actions[order], SIZES, update=marks(actions))
+    model = model_of(rule)
+    a, b = model.log_likelihood(one).detach(), model.log_likelihood(other).detach()
+    torch.testing.assert_close(a[order], b, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(model.log_likelihood(one.select(order)).detach(), b, rtol=1e-10, atol=1e-10)
+
+
+def test_payoffs_in_the_log_are_not_read():
+    log = played()
+    plain = TrajectoryDataset.from_arrays(log.actions, SIZES)
+    nonsense = TrajectoryDataset.from_arrays(log.actions, SIZES, payoffs=1e6 * log.payoffs)
+    for rule in (RULES["logit-Q"], RULES["bandit Q"]):
+        assert torch.equal(model_of(rule).log_likelihood(plain), model_of(rule).log_likelihood(nonsense))
+
+
+def test_the_truth_beats_a_wrong_step_size_and_uniform_choice():
+    data = TrajectoryDataset.from_arrays(played(episodes=40, horizon=40).actions, SIZES)
+
+    def total(step_size):
+        rule = LogitQ(
+            SIZES, step_size=Fixed(step_size), inverse_temperature=Fixed(3.0), exploration=Fixed(0.06)
+        )
+        return LearningDynamics(Known(GAME, SIZES), rule).log_likelihood(data).sum()
+
+    uniform = LearningDynamics(Known(GAME, SIZES), Uniform(SIZES)).log_likelihood(data).sum()
+    assert total(0.25) > max(total(0.1), total(0.6)) > uniform
+
+
+def test_expected_score_at_the_truth_is_zero():
+    """Scores are martingale differences: their mean over many episodes lies within 4 standard errors of 0."""
+    log = diml_envs.simulate(
+        diml_envs.Congestion(3, 3, seed=1),
+        diml_envs.LogitQ(step_size=0.25, inverse_temperature=3.0, exploration=0.06),
+        episodes=400,
+        horizon=20,
+        seed=3,
+    )
+    game = diml_envs.Congestion(3, 3, seed=1)
+    mechanism = Congestion((3,) * 3)
+    mechanism.linear.data = torch.from_numpy(game.linear - game.toll)
+    mechanism.quadratic.data = torch.tensor(game.quadratic)
+    rule = LogitQ((3,) * 3, step_size=Fixed(0.25), inverse_temperature=Fixed(3.0), exploration=Fixed(0.06))
+    data = TrajectoryDataset.from_arrays(log.actions, (3,) * 3)
+    total = LearningDynamics(mechanism, rule).log_likelihood(data)
+    weight = torch.ones_like(total, requires_grad=True)  # the sum's gradient is linear in it: two passes back
+    slopes = torch.autograd.grad(total, list(mechanism.parameters()), weight, create_graph=True)
+    scores = torch.stack(
+        [torch.autograd.grad(slope, weight, retain_graph=True)[0] for slope in torch.cat(slopes)], dim=1
+    )  # [E, parameters]
+    z = scores.mean(0) / (scores.std(0) / len(scores) ** 0.5)
+    assert z.abs().max() < 4
+    mechanism.linear.data[0] += 0.2
+    (score,) = torch.autograd.grad(
+        LearningDynamics(mechanism, rule).log_likelihood(data).sum(), mechanism.linear
+    )
+    assert score[0] < -4 * scores[:, 0].std() * len(scores) ** 0.5  # and is not zero elsewhere
+
+
+@EVERY
+def test_simulated_policies_are_those_that_the_replay_gives(rule):
+    if rule is RULES["batched by marks"]:
+        with pytest.raises(ValueError, match="marks exist only in a log"):
+            model_of(rule).simulate(draw_uniforms(2, 3, 3, seed=0))
+        return
+    model = model_of(rule)
+    play = model.simulate(draw_uniforms(5, 15, 3, seed=2))
+    data = TrajectoryDataset.from_arrays(play.actions, SIZES)
+    torch.testing.assert_close(model.log_policies(data).exp().detach(), play.policies, rtol=1e-10, atol=1e-10)
+
+
+def test_actions_are_drawn_by_inverse_distribution_function():
+    """With probabilities 1/2; 1/4 each; 1/3 each the drawn action is the uniform's cell."""
+    model = LearningDynamics(Known(GAME, SIZES), Uniform(SIZES))
+    uniforms = torch.tensor([[[0.0, 0.26, 0.34]], [[0.51, 0.999999, 0.66]]], dtype=torch.float64)
+    assert model.simulate(uniforms).actions.tolist() == [[[0, 1, 1]], [[1, 3, 1]]]
+
+
+def test_simulated_frequencies_match_the_environments():
+    """Two implementations, independent draws: mean frequencies of 800 episodes within 5 standard errors."""
+    model = LearningDynamics(Known(GAME, SIZES), RULES["logit-Q"](SIZES))
+    ours = model.simulate(draw_uniforms(800, 10, 3, seed=5)).policies.mean(0)
+    theirs = played(episodes=800, horizon=10).probabilities
+    error = np.sqrt(2 * theirs.var(0) / 800) + 1e-12
+    assert np.abs((ours.numpy() - theirs.mean(0)) / error).max() < 5
+
+
+def test_common_random_numbers_and_seeds():
+    model = model_of(RULES["logit-Q"])
+    one, same = (model.simulate(draw_uniforms(3, 5, 3, seed=1)).actions for _ in range(2))
+    other = model.simulate(draw_uniforms(3, 5, 3, seed=2)).actions
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    state = torch.random.get_rng_state()
+    draw_uniforms(3, 5, 3, seed=1)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_simulation_with_a_public_context():
+    game = diml_envs.PublicState(GAME)
+    model = LearningDynamics(Known(game, SIZES, context_size=1), RULES["logit-Q"](SIZES))
+    uniforms = draw_uniforms(3, 5, 3, seed=1)
+    low, high = (torch.full((3, 5, 1), level, dtype=torch.float64) for level in (0.5, 2.0))
+    weak, strong = (model.simulate(uniforms, context=x).policies[:, -1].std() for x in (low, high))
+    assert strong > 1.5 * weak
+
+
+def test_disagreements_about_agents_actions_and_parameters_are_refused():
+    with pytest.raises(ValueError, match=r"found \(2, 4, 3\) and \(2, 4\); build both from"):
+        LearningDynamics(TabularJoint(SIZES), Uniform((2, 4)))
+    data = TrajectoryDataset.from_arrays([[[0, 1], [1, 0]]], (2, 2))
+    with pytest.raises(ValueError, match=r"expected a log of agents with \(2, 4, 3\) actions"):
+        LearningDynamics(TabularJoint(SIZES), Uniform(SIZES)).log_likelihood(data)
+    rule = LogitQ(SIZES, step_size=Fixed([0.1, 0.2]), inverse_temperature=Fixed(1.0))
+    with pytest.raises(
+        ValueError, match="step_size: expected one value, or one for each of 3 agents; found 2"
+    ):
+        LearningDynamics(TabularJoint(SIZES), rule)
+    inner = Hedge(SIZES, step_size=Fixed([0.1, 0.2]))
+    with pytest.raises(ValueError, match="rule.step_size: expected one value"):
+        LearningDynamics(TabularJoint(SIZES), Batched(inner, every=2))
+
+
+def test_networks_with_context_need_the_logs_context():
+    actions = played().actions
+    model = LearningDynamics(NeuralJoint(SIZES, context_size=1), RULES["logit-Q"](SIZES))
+    with pytest.raises(ValueError, match="expected 1 public covariates; found none"):
+        model.log_likelihood(TrajectoryDataset.from_arrays(actions, SIZES))
+    context = np.random.default_rng(0).random((6, 20, 1))
+    one = TrajectoryDataset.from_arrays(actions, SIZES, context=context)
+    two = TrajectoryDataset.from_arrays(actions, SIZES, context=2 * context)
+    assert not torch.allclose(model.log_likelihood(one), model.log_likelihood(two))

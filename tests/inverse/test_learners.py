@@ -1,0 +1,409 @@
+"""Learner rules: equal to the NumPy oracle, replay equal to the loop, gradients equal to finite differences.
+
+A new rule is one line in RULES, and one in ORACLES if diml_envs has its simulator.
+"""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.autograd import gradcheck
+
+import diml_envs
+from diml_inverse import Bounded, Fixed, LearningDynamics, Positive, TrajectoryDataset
+from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ, MemoryK, StaticLogit, Uniform
+from diml_inverse.mechanisms import Known
+
+SIZES = (2, 4, 3)
+BETAS = [1.5, 0.0, 4.0]
+EXACT = {"rtol": 1e-10, "atol": 1e-10}
+
+GAMES = {
+    "unequal sizes": diml_envs.NeuralJoint(3, SIZES, seed=1),
+    "equal sizes": diml_envs.Congestion(3, 4, seed=2),
+    "public context": diml_envs.PublicState(diml_envs.Scaled(diml_envs.NeuralJoint(3, SIZES, seed=3), 5.0)),
+    "one agent": diml_envs.Scaled(diml_envs.NeuralJoint(1, (3,), seed=4), 20.0),
+}
+
+# simulator in NumPy, likelihood in torch; each parameter shared, and one per agent
+ORACLES = {
+    "logit-Q": (
+        lambda v: diml_envs.LogitQ(
+            v(0.25, [0.1, 0.5, 1.0]), v(3.0, BETAS), v(0.06, [0.0, 0.2, 1.0]), v(0.5, [1.0, -2.0, 0.0])
+        ),
+        lambda s, v: LogitQ(
+            s,
+            step_size=v(0.25, [0.1, 0.5, 1.0]),
+            inverse_temperature=v(3.0, BETAS),
+            exploration=v(0.06, [0.0, 0.2, 1.0]),
+            initial=v(0.5, [1.0, -2.0, 0.0]),
+        ),
+    ),
+    "logit-Q without exploration": (
+        lambda v: diml_envs.LogitQ(v(0.25, [0.5, 0.0, 1.0]), v(3.0, BETAS), 0.0),
+        lambda s, v: LogitQ(s, step_size=v(0.25, [0.5, 0.0, 1.0]), inverse_temperature=v(3.0, BETAS)),
+    ),
+    "static logit": (
+        lambda v: diml_envs.LogitQ(1.0, v(3.0, BETAS), v(0.06, [0.0, 0.2, 0.5])),
+        lambda s, v: StaticLogit(s, inverse_temperature=v(3.0, BETAS), exploration=v(0.06, [0.0, 0.2, 0.5])),
+    ),
+    "Hedge": (
+        lambda v: diml_envs.Hedge(v(0.5, [0.1, 0.5, 1.0])),
+        lambda s, v: Hedge(s, step_size=v(0.5, [0.1, 0.5, 1.0])),
+    ),
+    "Hedge with forgetting": (
+        lambda v: diml_envs.Hedge(v(0.5, [0.1, 0.5, 1.0]), v(0.3, [0.0, 0.3, 1.0]), v(0.1, [0.1, 0.0, 0.7])),
+        lambda s, v: Hedge(
+            s,
+            step_size=v(0.5, [0.1, 0.5, 1.0]),
+            forgetting=v(0.3, [0.0, 0.3, 1.0]),
+            exploration=v(0.1, [0.1, 0.0, 0.7]),
+        ),
+    ),
+    "bandit Q": (
+        lambda v: diml_envs.BanditQ(
+            v(0.3, [0.1, 0.5, 1.0]), v(2.0, BETAS), v(0.06, [0.0, 0.2, 0.5]), v(0.5, [1.0, -2.0, 0.0])
+        ),
+        lambda s, v: BanditQ(
+            s,
+            step_size=v(0.3, [0.1, 0.5, 1.0]),
+            inverse_temperature=v(2.0, BETAS),
+            exploration=v(0.06, [0.0, 0.2, 0.5]),
+            initial=v(0.5, [1.0, -2.0, 0.0]),
+        ),
+    ),
+}
+
+INNER = {
+    "logit-Q": lambda s: LogitQ(
+        s, step_size=Bounded(0.4), inverse_temperature=Fixed(2.0), exploration=Bounded(0.1)
+    ),
+    "Hedge": lambda s: Hedge(s, step_size=Positive(0.7), forgetting=Bounded([0.2, 0.3, 0.4][: len(s)])),
+    "bandit Q": lambda s: BanditQ(
+        s, step_size=Bounded(0.4), inverse_temperature=Positive(2.0), exploration=Fixed(0.1)
+    ),
+}
+RULES = {
+    **INNER,
+    "logit-Q, one number per agent": lambda s: LogitQ(
+        s,
+        step_size=Bounded(0.4, agents=len(s)),
+        inverse_temperature=Fixed(2.0, agents=len(s)),
+        exploration=Bounded(0.1, agents=len(s)),
+    ),
+    "bandit Q, one number per agent": lambda s: BanditQ(
+        s,
+        step_size=Bounded(0.4, agents=len(s)),
+        inverse_temperature=Positive(2.0, agents=len(s)),
+        initial=Fixed(0.3),
+    ),
+    "plain Hedge": lambda s: Hedge(s, step_size=Positive(0.7), exploration=Bounded(0.1)),
+    "static logit": lambda s: StaticLogit(s, inverse_temperature=Positive(1.5)),
+    "uniform": Uniform,
+    "memory 0": lambda s: noisy(MemoryK(s, memory=0)),
+    "memory 2": lambda s: noisy(MemoryK(s, memory=2)),
+    **{
+        f"{name}, every {m}{', innovation' * more}": lambda s, f=f, m=m, more=more: Batched(
+            f(s), every=m, innovation=Positive(0.4) if more else None
+        )
+        for (name, f), m, more in itertools.product(INNER.items(), (1, 3), (False, True))
+    },
+}
+NO_PAYOFFS = ("uniform", "memory 0", "memory 2")
+
+
+def noisy(rule):
+    """Random weights, since zeros would hide a lot."""
+    generator = torch.Generator().manual_seed(0)
+    for parameter in rule.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+    return rule
+
+
+def random_play(sizes, episodes=3, steps=10, seed=0):
+    rng = np.random.default_rng(seed)
+    actions = np.stack([rng.integers(0, size, (episodes, steps)) for size in sizes], axis=-1)
+    mask = np.arange(max(sizes)) < np.asarray(sizes)[:, None]
+    payoffs = np.where(mask, rng.standard_normal((*actions.shape, max(sizes))), 0.0)
+    return torch.from_numpy(actions), torch.from_numpy(payoffs)
+
+
+def step_by_step(rule, actions, payoffs):
+    states = [rule.initial_state(actions.shape[0])]
+    for t in range(actions.shape[1] - 1):
+        states.append(rule.update(states[-1], actions[:, t], payoffs[:, t]))
+    return torch.stack([rule.log_policy(state) for state in states], dim=1)
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "per agent"])
+@pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)
+@pytest.mark.parametrize("oracle", ORACLES.values(), ids=ORACLES)
+def test_replayed_policies_are_the_probabilities_the_simulator_drew_from(oracle, game, shared):
+    n = game.num_agents
+    simulator = oracle[0](lambda one, many: one if shared else many[:n])
+    rule = oracle[1](game.num_actions, lambda one, many: Fixed(one if shared else many[:n]))
+    log = diml_envs.simulate(game, simulator, episodes=4, horizon=140, seed=7)
+    data = TrajectoryDataset.from_arrays(log.actions, log.num_actions, context=log.context)
+    model = LearningDynamics(Known(game, game.num_actions, context_size=game.context_size), rule)
+    ours = model.log_policies(data).exp().detach().numpy()
+    np.testing.assert_allclose(ours, log.probabilities, **EXACT)
+    assert log.probabilities.std() > 0.01  # play moves: the comparison is of something
+
+
+@pytest.mark.parametrize("sizes", [SIZES, (3, 3), (4,)], ids=str)
+@pytest.mark.parametrize("name", RULES)
+def test_replay_equals_the_loop_of_updates(name, sizes):
+    rule = RULES[name](sizes)
+    actions, payoffs = random_play(sizes, steps=11)
+    states = rule.replay(actions, payoffs)
+    torch.testing.assert_close(rule.log_policy(states), step_by_step(rule, actions, payoffs), **EXACT)
+
+
+@pytest.mark.parametrize("name", ["logit-Q", "Hedge", "bandit Q", "bandit Q, every 3", "Hedge, every 3"])
+def test_replay_of_a_long_log_equals_the_loop(name):
+    rule = RULES[name](SIZES).requires_grad_(False)
+    actions, payoffs = random_play(SIZES, steps=300)
+    states = rule.replay(actions, payoffs)
+    plain = step_by_step(rule, actions, payoffs)
+    torch.testing.assert_close(rule.log_policy(states), plain, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_policy_does_not_see_the_present_or_the_future(name):
+    rule, (actions, payoffs) = RULES[name](SIZES), random_play(SIZES)
+    before = rule.log_policy(rule.replay(actions, payoffs))[:, :6]
+    other, others = random_play(SIZES, seed=1)
+    actions, payoffs = actions.clone(), payoffs.clone()
+    actions[:, 5:], payoffs[:, 5:] = other[:, 5:], others[:, 5:]
+    assert torch.equal(before, rule.log_policy(rule.replay(actions, payoffs))[:, :6])
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_episodes_are_learned_apart_and_in_any_order(name):
+    rule, (actions, payoffs) = RULES[name](SIZES), random_play(SIZES)
+    together = rule.log_policy(rule.replay(actions, payoffs))
+    order = [2, 0, 1]
+    torch.testing.assert_close(
+        rule.log_policy(rule.replay(actions[order], payoffs[order])), together[order], **EXACT
+    )
+    alone = rule.log_policy(rule.replay(actions[1:2], payoffs[1:2]))
+    torch.testing.assert_close(alone, together[1:2], **EXACT)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_probabilities_sum_to_one_and_are_zero_beyond_own_actions(name):
+    rule, (actions, payoffs) = RULES[name](SIZES), random_play(SIZES)
+    policy = rule.log_policy(rule.replay(actions, payoffs)).exp()
+    torch.testing.assert_close(policy.sum(-1), torch.ones(3, 10, 3, dtype=torch.float64))
+    assert (policy[..., ~rule.mask] == 0).all() and (policy[..., rule.mask] > 0).all()
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("masked", [False, True], ids=["all open", "some closed"])
+def test_log_choice_is_the_entry_of_log_policy(name, masked):
+    rule, (actions, payoffs) = RULES[name](SIZES), random_play(SIZES)
+    states = rule.replay(actions, payoffs)
+    available = None
+    if masked:
+        available = torch.rand((*actions.shape, 4), generator=torch.Generator().manual_seed(3)) < 0.5
+        available.scatter_(-1, actions.unsqueeze(-1), True)
+    policy = rule.log_policy(states, available)
+    taken = policy.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+    torch.testing.assert_close(rule.log_choice(states, actions, available), taken, **EXACT)
+    if available is not None:
+        assert (policy.exp()[~(available & rule.mask)] == 0).all()
+        torch.testing.assert_close(policy.exp().sum(-1), torch.ones(actions.shape, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("name", [name for name in RULES if "memory" not in name and "every" not in name])
+def test_closed_actions_give_their_probability_to_the_open_ones(name):
+    """Given the attractions, closing an action is a softmax and a uniform share over fewer actions."""
+    rule = RULES[name]((4, 4))
+    smaller = RULES[name]((3, 3))
+    state = torch.randn(2, 2, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    available = torch.tensor([True, True, True, False]).expand(2, 2, 4)
+    torch.testing.assert_close(
+        rule.log_policy(state, available)[..., :3], smaller.log_policy(state[..., :3]), **EXACT
+    )
+
+
+def test_logit_q_by_hand():
+    """Q1 = .5 (0, 2) = (0, 1); policy (1 - .2) softmax(2 Q) + .2 / 2."""
+    rule = LogitQ((2,), step_size=Fixed(0.5), inverse_temperature=Fixed(2.0), exploration=Fixed(0.2))
+    actions, payoffs = (
+        torch.zeros(1, 2, 1, dtype=torch.int64),
+        torch.tensor([[[[0.0, 2.0]], [[9.0, 9.0]]]]).double(),
+    )
+    policy = rule.log_policy(rule.replay(actions, payoffs)).exp()[0, :, 0]
+    high = 0.8 * math.exp(2) / (1 + math.exp(2)) + 0.1
+    torch.testing.assert_close(
+        policy, torch.tensor([[0.5, 0.5], [1 - high, high]], dtype=torch.float64), **EXACT
+    )
+
+
+def test_bandit_q_reads_the_payoff_of_the_chosen_action_only():
+    rule, (actions, payoffs) = RULES["bandit Q"](SIZES), random_play(SIZES)
+    chosen = torch.nn.functional.one_hot(actions, 4).bool()
+    noise = torch.where(chosen, payoffs, 1e6)
+    torch.testing.assert_close(rule.replay(actions, payoffs), rule.replay(actions, noise), **EXACT)
+
+
+def test_a_payoff_constant_per_situation_is_invisible_under_full_information_only():
+    actions, payoffs = random_play(SIZES)
+    shifted = payoffs + torch.randn(
+        3, 10, 3, 1, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
+    for name in ("logit-Q", "Hedge", "static logit"):
+        rule = RULES[name](SIZES)
+        torch.testing.assert_close(
+            rule.log_policy(rule.replay(actions, payoffs)),
+            rule.log_policy(rule.replay(actions, shifted)),
+            **EXACT,
+        )
+    rule = RULES["bandit Q"](SIZES)
+    gap = rule.log_policy(rule.replay(actions, payoffs)) - rule.log_policy(rule.replay(actions, shifted))
+    assert gap.abs().max() > 0.1
+
+
+def test_scale_parameters_only_multiply_the_payoffs():
+    actions, payoffs = random_play(SIZES)
+    for name in ("logit-Q, one number per agent", "bandit Q", "Hedge", "plain Hedge", "static logit"):
+        rule = RULES[name](SIZES)
+        for scale in rule.scale_parameters:
+            if hasattr(rule, "initial"):
+                rule.initial = Fixed(0.0)
+            plain = rule.log_policy(rule.replay(actions, payoffs))
+            setattr(rule, scale, Fixed((getattr(rule, scale)() / 4).detach().reshape(-1).tolist()))
+            torch.testing.assert_close(rule.log_policy(rule.replay(actions, 4 * payoffs)), plain, **EXACT)
+
+
+@pytest.mark.parametrize("innovation", [None, 0.6], ids=["plain", "innovation"])
+def test_update_marks_equal_a_loop_written_by_hand(innovation):
+    """Every agent has its own marks; Hedge with forgetting; batch means of drive and of choices."""
+    marks = np.array([[0, 5, 2], [0, 5, 3], [0, 6, 3], [2, 6, 3], [2, 6, 4], [2, 9, 4], [3, 9, 4], [3, 9, 5]])
+    marks = np.stack([marks, marks[:, ::-1], np.zeros_like(marks)])  # the last episode is one batch
+    actions, payoffs = (tensor.numpy() for tensor in random_play(SIZES, steps=8))
+    eta, forget, explore = 0.7, [0.2, 0.3, 0.4], 0.1
+    expected = np.zeros((3, 8, 3, 4))
+    for e, i in itertools.product(range(3), range(3)):
+        size, s, batch, policy = SIZES[i], np.zeros(SIZES[i]), [], np.nan
+        for t in range(8):
+            if t and marks[e, t, i] != marks[e, t - 1, i]:
+                moved = (1 - forget[i]) * s + np.mean([payoffs[e, k, i, :size] for k in batch], axis=0)
+                if innovation is not None:
+                    frequency = np.bincount([actions[e, k, i] for k in batch], minlength=size) / len(batch)
+                    moved = moved + innovation * (frequency - policy)
+                s, batch = moved, []
+            weights = np.exp(eta * s - max(eta * s))
+            policy = (1 - explore) * weights / weights.sum() + explore / size
+            expected[e, t, i, :size] = policy
+            batch.append(t)
+    inner = Hedge(SIZES, step_size=Fixed(eta), forgetting=Fixed(forget), exploration=Fixed(explore))
+    rule = Batched(inner, innovation=None if innovation is None else Fixed(innovation))
+    states = rule.replay(torch.from_numpy(actions), torch.from_numpy(payoffs), torch.from_numpy(marks))
+    np.testing.assert_allclose(rule.log_policy(states).exp().numpy(), expected, **EXACT)
+
+
+def test_regular_marks_equal_every_m_steps():
+    actions, payoffs = random_play(SIZES, steps=11)
+    marks = (torch.arange(11) // 3)[None, :, None].expand(actions.shape)
+    for inner in INNER.values():
+        for innovation in (None, Fixed(0.4)):
+            regular = Batched(inner(SIZES), every=3, innovation=innovation).replay(actions, payoffs)
+            marked = Batched(inner(SIZES), innovation=innovation).replay(actions, payoffs, marks)
+            torch.testing.assert_close(regular, marked, **EXACT)
+
+
+def test_batches_of_one_step_are_the_rule_itself():
+    actions, payoffs = random_play(SIZES)
+    for inner in INNER.values():
+        torch.testing.assert_close(
+            Batched(inner(SIZES), every=1).replay(actions, payoffs),
+            inner(SIZES).replay(actions, payoffs),
+            **EXACT,
+        )
+
+
+def test_batched_refuses_what_it_cannot_use(unchecked):
+    actions, payoffs = random_play(SIZES)
+    rule = Batched(Hedge(SIZES, step_size=Fixed(1.0)))
+    with pytest.raises(ValueError, match="expected a log with update marks"):
+        rule.replay(actions, payoffs)
+    with pytest.raises(ValueError, match="whose learners exposed none|learners exposed none"):
+        rule.replay(actions, payoffs, torch.full_like(actions, -1))
+    with pytest.raises(ValueError, match=r"give Batched\(rule, every=...\) to simulate"):
+        rule.update(rule.initial_state(3), actions[:, 0], payoffs[:, 0])
+    with pytest.raises(ValueError, match="at least 1 step per batch"):
+        Batched(Hedge(SIZES, step_size=Fixed(1.0)), every=0)
+    with pytest.raises(TypeError, match="expected a LinearRule .* found Uniform"):
+        Batched(Uniform(SIZES), every=2)
+
+
+def test_memory_refuses_too_many_weights_and_negative_memory():
+    with pytest.raises(ValueError, match="found -1"):
+        MemoryK(SIZES, memory=-1)
+    with pytest.raises(ValueError, match="use a shorter memory"):
+        MemoryK((40,) * 300, memory=1)
+
+
+def test_memory_remembers_the_last_k_joint_actions():
+    """With memory 1 the logits are the weights' rows of who did what one step ago, plus the constant."""
+    rule = noisy(MemoryK((2, 3), memory=1))
+    actions, payoffs = random_play((2, 3), episodes=1, steps=4)
+    logits = rule.logits(rule.replay(actions, payoffs))[0]  # [T, n, A]
+    for t in range(4):
+        expected = rule.constant.detach().clone()
+        if t:
+            mine, theirs = actions[0, t - 1].tolist()
+            expected += (rule.weight[mine] + rule.weight[3 + theirs]).view(2, 3)
+        torch.testing.assert_close(logits[t], expected, **EXACT)
+
+
+@pytest.mark.parametrize("name", [name for name in RULES if name not in NO_PAYOFFS])
+def test_autograd_through_payoffs_and_parameters_equals_finite_differences(name):
+    sizes = (2, 3)
+    rule = RULES[name](sizes)
+    actions, payoffs = random_play(sizes, episodes=2, steps=7)
+    names = [k for k, p in rule.named_parameters() if p.requires_grad]
+
+    def total(payoffs, *values):
+        given = dict(zip(names, values, strict=True))
+        return torch.func.functional_call(
+            Likelihood(rule), {f"rule.{k}": v for k, v in given.items()}, (actions, payoffs)
+        )
+
+    start = [rule.get_parameter(k).detach().clone().requires_grad_() for k in names]
+    assert gradcheck(total, (payoffs.requires_grad_(), *start), fast_mode=True)
+
+
+class Likelihood(torch.nn.Module):
+    """Log-likelihood of play as a function of payoffs and of the rule's parameters."""
+
+    def __init__(self, rule):
+        super().__init__()
+        self.rule = rule
+
+    def forward(self, actions, payoffs):
+        states = self.rule.replay(actions, payoffs)
+        return self.rule.log_choice(states, actions).sum((1, 2))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_learner_parameters_are_listed_by_name(name):
+    rule = RULES[name](SIZES)
+    free = {id(p) for parameter in rule.learner_parameters().values() for p in parameter.parameters()}
+    other = {id(p) for k, p in rule.named_parameters() if k in ("constant", "weight")}
+    assert free | other == {id(p) for p in rule.parameters()}
+
+
+def test_extreme_attractions_stay_finite():
+    for name in ("logit-Q", "Hedge", "bandit Q", "plain Hedge"):
+        rule = RULES[name](SIZES)
+        state = torch.zeros(1, 3, 4, dtype=torch.float64)
+        state[..., 0], state[..., 1] = 1e8, -1e8
+        state.requires_grad_()
+        taken = rule.log_choice(state, torch.ones(1, 3, dtype=torch.int64))
+        taken.sum().backward()
+        assert torch.isfinite(taken).all() and torch.isfinite(state.grad).all()

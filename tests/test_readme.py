@@ -1,0 +1,76 @@
+"""The README is executed: its Python runs, its commands exist, its tables equal the code."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import diml_envs
+import diml_inverse as di
+from diml_envs.registration import REGISTRY
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.splitlines()
+]
+
+
+@pytest.mark.parametrize("code", PYTHON, ids=lambda code: code.splitlines()[0])
+def test_python_blocks_run(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    if "result" in names:
+        assert di.metrics.payoff_difference_r2(names["result"].mechanism, names["game"], names["data"]) > 0.95
+
+
+def test_readme_example_is_at_most_twelve_lines():
+    example = next(code for code in PYTHON if "di.fit(" in code)
+    assert len([line for line in example.splitlines() if line.strip()]) <= 12
+
+
+def test_command_line_blocks_run(tmp_path, monkeypatch):
+    """The three commands, shortened: fewer steps and episodes, a given ridge instead of cross-validation."""
+    from diml_envs.cli import app as envs
+    from diml_inverse.cli import app as inverse
+
+    monkeypatch.chdir(tmp_path)
+    apps = {"diml-envs": envs, "diml-inverse": inverse}
+    lines = [line for line in COMMANDS if line.split()[0] in apps]
+    assert len(lines) == 3
+    for line in lines:
+        shorter = line.replace("--steps 4096 --episodes 4", "--steps 64 --episodes 2 --jobs 1")
+        program, *arguments = shlex.split(shorter)
+        if arguments[0] == "fit":
+            arguments += ["--ridge", "10"]
+        done = CliRunner().invoke(apps[program], arguments)
+        assert done.exit_code in (0, 3), done.output  # 3: a log this short may carry no information
+    assert (tmp_path / "runs/report.png").stat().st_size > 1000
+
+
+def test_every_script_named_exists():
+    for script in re.findall(r"scripts/[\w/]+\.(?:sh|py|png)", README):
+        assert (ROOT / script).exists(), script
+
+
+def test_table_of_environments_equals_the_registry():
+    rows = re.findall(r"^\| `(diml/[\w-]+)` \| `(\w+)` \| (\d+) x (\d+) \|", README, re.MULTILINE)
+    found = {}
+    for env_id, name, agents, actions in rows:
+        mechanism = diml_envs.registration.make_parallel(env_id).unwrapped.mechanism
+        assert type(mechanism).__name__ == name
+        assert (mechanism.num_agents, max(mechanism.num_actions)) == (int(agents), int(actions))
+        found[env_id] = name
+    assert set(found) == set(REGISTRY)
+
+
+def test_table_of_learners_names_every_rule():
+    table = README[README.index("## Learners") : README.index("## Your own learners")]
+    named = set(re.findall(r"`(\w+)[`(]", table))
+    abstract = {"LearnerRule", "LinearRule", "SoftmaxRule"}
+    assert set(di.learners.__all__) - abstract <= named
+    assert {"LogitQ", "Hedge", "BanditQ"} <= named

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import torch
 import typer
 from rich.console import Console
 
@@ -67,8 +68,13 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random, the k
 
 
 @app.callback()
-def _commands() -> None:
-    """A callback keeps the commands' names even if there were only one."""
+def _commands(
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads of torch; one is fastest unless the log is large.")
+    ] = 1,
+) -> None:
+    """Recovers what an unknown rule pays from the logs of agents who were learning."""
+    torch.set_num_threads(threads)
 
 
 def _epilog() -> str:

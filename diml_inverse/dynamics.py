@@ -78,23 +78,24 @@ class LearningDynamics(nn.Module):
             dataset: the log.
             contexts: its distinct situations, if computed before.
         """
-        return self.learner.log_policy(self._states(dataset, contexts), dataset.available)
+        payoffs = self._payoffs(dataset, contexts)
+        states = self.learner.replay(dataset.actions, payoffs, dataset.update)
+        return self.learner.log_policy(states, dataset.available)
 
     def log_likelihood(
         self, dataset: TrajectoryDataset, contexts: Contexts | None = None
     ) -> Float[Tensor, " E"]:
         """Log-likelihood of each episode's choices."""
-        states = self._states(dataset, contexts)
-        taken = self.learner.log_choice(states, dataset.actions, dataset.available)
-        if not bool(dataset.mask.all()):
-            taken = torch.where(dataset.mask.unsqueeze(-1), taken, 0.0)
-        return taken.sum(dim=(1, 2))
+        payoffs = self._payoffs(dataset, contexts)
+        return self.learner.log_likelihood(
+            dataset.actions, payoffs, dataset.mask, dataset.update, dataset.available
+        )
 
-    def _states(self, dataset: TrajectoryDataset, contexts: Contexts | None) -> Tensor:
+    def _payoffs(self, dataset: TrajectoryDataset, contexts: Contexts | None) -> Float[Tensor, "E T n A"]:
+        """Deviation payoffs at every step, each distinct situation evaluated once."""
         contexts = self.contexts(dataset) if contexts is None else contexts
         table = self.mechanism.payoff_table(contexts)
-        payoffs = torch.nn.functional.embedding(contexts.index, table)
-        return self.learner.replay(dataset.actions, payoffs, dataset.update)
+        return torch.nn.functional.embedding(contexts.index, table)
 
     def penalty(self) -> Float[Tensor, ""]:
         """Minus the log prior density of mechanism and learner, up to a constant."""

@@ -21,7 +21,7 @@ class LBFGS:
 
     max_steps: int = 1000
     tolerance: float = 1e-7
-    gain: float = 1e-6
+    gain: float = 1e-4
     history: int = 20
     dtype: torch.dtype = torch.float64
     iterations_per_step = 10

@@ -87,6 +87,32 @@ class LearnerRule(nn.Module, abc.ABC):
             states.append(self.update(states[-1], actions[:, t], payoffs[:, t]))
         return torch.stack(states, dim=1)
 
+    def log_likelihood(
+        self,
+        actions: Int[Tensor, "E T n"],
+        payoffs: Float[Tensor, "E T n A"],
+        mask: Bool[Tensor, "E T"],
+        update: Int[Tensor, "E T n"] | None = None,
+        available: Bool[Tensor, "E T n A"] | None = None,
+    ) -> Float[Tensor, " E"]:
+        """Log-likelihood of each episode's choices. Rules whose policy stands still for a while use that.
+
+        Args:
+            actions: joint actions.
+            payoffs: deviation payoffs.
+            mask: steps that are part of the episode.
+            update: as in `replay`.
+            available: actions open to each agent.
+        """
+        taken = self.log_choice(self.replay(actions, payoffs, update), actions, available)
+        if not bool(mask.all()):
+            taken = torch.where(mask.unsqueeze(-1), taken, 0.0)
+        return taken.sum(dim=(1, 2))
+
+    def policy(self, state: Tensor) -> Float[Tensor, "*b n A"]:
+        """Choice probabilities, 0 where an action does not exist."""
+        return self.log_policy(state).exp()
+
     def free_scale_parameters(self) -> list[str]:
         """Names of the free parameters that only multiply the payoffs."""
         return [name for name in self.scale_parameters if getattr(self, name).free]
@@ -116,6 +142,15 @@ class SoftmaxRule(LearnerRule, abc.ABC):
         logits, open_actions = self._open(state, available)
         mixed = self._explore(torch.log_softmax(logits, dim=-1), open_actions)
         return mixed.masked_fill(~open_actions, NEVER)
+
+    def policy(self, state: Tensor) -> Float[Tensor, "*b n A"]:
+        """Choice probabilities, formed without logarithms."""
+        logits, open_actions = self._open(state, None)
+        greedy = torch.softmax(logits, dim=-1)
+        if self.exploration is None:
+            return greedy
+        uniform = open_actions / open_actions.sum(-1, keepdim=True)
+        return torch.lerp(greedy, uniform.to(greedy.dtype).expand_as(greedy), self.exploration())
 
     def log_choice(
         self,

@@ -1,5 +1,7 @@
 """Learners that collect steps and update once per batch, as PPO, A2C and DQN do."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -47,6 +49,7 @@ class Batched(LearnerRule):
             require_parameters(innovation=innovation)
         super().__init__(rule.num_actions)
         self.rule, self.every, self.innovation = rule, every, innovation
+        self._last: tuple[Tensor, Tensor | None, _Batches] | None = None
 
     @property
     def identifies(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -100,8 +103,7 @@ class Batched(LearnerRule):
         moved = decay * attractions + drive
         if self.innovation is None:
             return moved
-        surprise = torch.where(self.mask, frequency - self.rule.log_policy(attractions).exp(), 0.0)
-        return moved + self.innovation() * surprise
+        return moved + self.innovation() * (frequency - self.rule.policy(attractions))
 
     def replay(
         self,
@@ -109,30 +111,55 @@ class Batched(LearnerRule):
         payoffs: Float[Tensor, "E T n A"],
         update: Int[Tensor, "E T n"] | None = None,
     ) -> Float[Tensor, "E T n A"]:
-        """Attractions before every step of a log: means per batch, then one recursion over batches."""
-        batch = self._batches(actions, update)
+        """Attractions before every step of a log: those in force in the step's batch."""
+        batches = self._batches(actions, update)
+        states = self._states(actions, payoffs, batches)
+        return states.gather(1, batches.index.unsqueeze(-1).expand(payoffs.shape))
+
+    def log_likelihood(
+        self,
+        actions: Int[Tensor, "E T n"],
+        payoffs: Float[Tensor, "E T n A"],
+        mask: Bool[Tensor, "E T"],
+        update: Int[Tensor, "E T n"] | None = None,
+        available: Bool[Tensor, "E T n A"] | None = None,
+    ) -> Float[Tensor, " E"]:
+        """Choices counted per batch, since the policy is the same throughout one."""
+        if available is not None or not bool(mask.all()):
+            return super().log_likelihood(actions, payoffs, mask, update, available)
+        batches = self._batches(actions, update)
+        policies = self.rule.log_policy(self._states(actions, payoffs, batches))
+        counts = batches.frequency * batches.size.unsqueeze(-1)
+        return (counts.to(policies.dtype) * policies).sum(dim=(1, 2, 3))
+
+    def _states(self, actions: Tensor, payoffs: Tensor, batches: "_Batches") -> Float[Tensor, "E B n A"]:
+        """Attractions in force in each batch, by one recursion over batches."""
         decay, drive = self.rule.recursion(actions, payoffs)
-        frequency = chosen(actions, payoffs.shape[-1], payoffs.dtype)
-        mean_drive = _batch_means(drive, batch)
+        drive = batches.mean(drive)
         if decay.ndim >= 3:
-            decay = _batch_means(decay.expand_as(drive), batch)
+            decay = batches.mean(decay.expand_as(payoffs))[:, :-1]
         start = self.rule.initial_state(actions.shape[0]).to(drive.dtype)
         if self.innovation is None:
-            decay = decay[:, :-1] if decay.ndim >= 3 else decay
-            states = linear_scan(decay, mean_drive[:, :-1], start)
-        else:
-            states = self._filter(start, decay, mean_drive, _batch_means(frequency, batch))
-        return states.gather(1, batch.unsqueeze(-1).expand(*batch.shape, states.shape[-1]))
-
-    def _filter(self, state: Tensor, decay: Tensor, drive: Tensor, frequency: Tensor) -> Tensor:
-        decays = decay.expand_as(drive).unbind(1)
-        drives, frequencies = drive.unbind(1), frequency.unbind(1)
-        states = [state]
-        for b in range(len(drives) - 1):
-            states.append(self._move(states[-1], decays[b], drives[b], frequencies[b]))
+            return linear_scan(decay, drive[:, :-1], start)
+        drives = drive.unbind(1)[:-1]
+        decays = decay.unbind(1) if decay.ndim >= 3 else [decay] * len(drives)
+        frequencies = batches.frequency.to(drive.dtype).unbind(1)
+        states = [start]
+        for past, push, frequency in zip(decays, drives, frequencies, strict=False):
+            states.append(self._move(states[-1], past, push, frequency))
         return torch.stack(states, dim=1)
 
-    def _batches(self, actions: Tensor, update: Tensor | None) -> Int[Tensor, "E T n"]:
+    def _batches(self, actions: Tensor, update: Tensor | None) -> "_Batches":
+        """The log's batches: data alone, so those of the last log asked about are kept."""
+        if self._last is None or self._last[0] is not actions or self._last[1] is not update:
+            self._last = (
+                actions,
+                update,
+                _Batches.of(self._index(actions, update), actions, self.mask.shape[1]),
+            )
+        return self._last[2]
+
+    def _index(self, actions: Tensor, update: Tensor | None) -> Int[Tensor, "E T n"]:
         """Number of the batch each step belongs to, counted from 0 in every episode and agent."""
         if self.every is not None:
             steps = torch.arange(actions.shape[1], device=actions.device) // self.every
@@ -152,11 +179,27 @@ class Batched(LearnerRule):
         return changes.cumsum(1)
 
 
-def _batch_means(values: Float[Tensor, "E T n A"], batch: Int[Tensor, "E T n"]) -> Float[Tensor, "E B n A"]:
-    """Mean over the steps of each batch; 0 for a batch that an agent does not have."""
-    count = int(batch.max()) + 1
-    shape = (values.shape[0], count, *values.shape[2:])
-    index = batch.unsqueeze(-1).expand(values.shape)
-    total = values.new_zeros(shape).scatter_add(1, index, values)
-    size = values.new_zeros(shape[:-1]).scatter_add(1, batch, torch.ones_like(values[..., 0]))
-    return total / size.clamp(min=1).unsqueeze(-1)
+@dataclass(frozen=True, eq=False)
+class _Batches:
+    """Which batch each step belongs to, how long batches are, and how often each action was taken in one.
+
+    Agents may have different numbers of batches; those an agent does not have are empty and come last.
+    """
+
+    index: Int[Tensor, "E T n"]
+    size: Float[Tensor, "E B n"]
+    frequency: Float[Tensor, "E B n A"]
+
+    @classmethod
+    def of(cls, index: Tensor, actions: Tensor, width: int) -> "_Batches":
+        shape = (index.shape[0], int(index.max()) + 1, index.shape[2])
+        ones = torch.ones(index.shape, dtype=torch.float64, device=index.device)
+        size = ones.new_zeros(shape).scatter_add(1, index, ones)
+        unscaled = cls(index, size, ones.new_zeros(*shape, width))
+        return cls(index, size, unscaled.mean(chosen(actions, width, torch.float64)))
+
+    def mean(self, values: Float[Tensor, "E T n A"]) -> Float[Tensor, "E B n A"]:
+        """Mean over the steps of each batch; 0 for an empty one."""
+        index = self.index.unsqueeze(-1).expand(values.shape)
+        total = values.new_zeros(*self.size.shape, values.shape[-1]).scatter_add(1, index, values)
+        return total / self.size.clamp(min=1).to(values.dtype).unsqueeze(-1)

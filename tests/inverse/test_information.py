@@ -73,12 +73,12 @@ def allowed(runs):
 @pytest.mark.parametrize(
     ("family", "runs"),
     [
-        ("parametric", 60),
-        ("penalised", 10),
-        ("penalised, by cross-validation", 10),
-        ("parametric and penalised", 5),
-        ("network", 8),
-        ("network, by validation", 5),
+        ("parametric", 20),
+        ("penalised", 3),
+        ("penalised, by cross-validation", 3),
+        ("parametric and penalised", 2),
+        ("network", 4),
+        ("network, by validation", 2),
     ],
 )
 def test_uniformly_random_players_tell_nothing(family, runs):
@@ -150,8 +150,7 @@ def test_the_model_without_payoffs_is_uniform_for_payoff_learners_and_fitted_for
             total = without_payoffs(data, rule).log_likelihood(data).sum()
         assert float(total) == pytest.approx(uniform)
     cloning = MemoryK(SIZES, memory=1)
-    with torch.no_grad():
-        assert without_payoffs(data, cloning).log_likelihood(data).sum() > uniform + 10
+    assert without_payoffs(data, cloning).log_likelihood(data).sum().item() > uniform + 10
     assert not any(p.any() for p in cloning.parameters())  # the argument is left alone
 
 
@@ -173,9 +172,10 @@ def test_likelihood_ratios_of_held_out_random_play_have_mean_one():
     assert abs(ratio.mean() - 1) < 4 * error < 0.2
 
 
+@pytest.mark.slow
 def test_unpenalised_test_has_its_chi_squared_size():
-    """Rejections of 200 random logs by the likelihood ratio lie within the binomial range of 5 %."""
-    runs = 100
+    """Rejections of random logs by the likelihood ratio lie within the binomial range of 5 %."""
+    runs = 200
     false = 0
     for s in range(runs):
         data = random_players(1000 + s, 10, 8)

@@ -199,7 +199,7 @@ def test_realised_score_needs_payoffs():
 
 
 def test_realised_score_of_a_large_symmetric_game():
-    """300 agents x 40 actions; at every other step agent 0 alone moves, so its situation shows two actions."""
+    """300 agents x 40 actions; every other step only agent 0 moves: its situation shows two actions."""
     game = diml_envs.Congestion(300, 40, seed=0)
     actions = np.random.default_rng(0).integers(0, 40, (1, 60, 300))
     actions[:, 1::2] = actions[:, ::2]

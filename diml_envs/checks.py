@@ -1,33 +1,11 @@
 """Errors at the door of the environments: what was expected, what was found, what to do."""
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diml_envs.mechanisms import Mechanism
-
-
-def did_you_mean(found: object, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the closest known name, or nothing."""
-    close = difflib.get_close_matches(str(found), list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def require_choice(argument: str, found: object, known: Sequence[str]) -> None:
-    """Raise ValueError unless `found` is one of the known names."""
-    if found not in known:
-        names = ", ".join(map(repr, known))
-        raise ValueError(
-            f"expected {argument} to be one of {names}, found {found!r}{did_you_mean(found, known)}"
-        )
-
-
-def positive_int(argument: str, found: object) -> int:
-    """Return `found` as an int, or raise ValueError unless it is a whole number of at least 1."""
-    if isinstance(found, bool) or not isinstance(found, int | np.integer) or found < 1:
-        raise ValueError(f"expected {argument} to be a whole number of at least 1, found {found!r}")
-    return int(found)
 
 
 def require_mechanism(found: object) -> None:
@@ -47,6 +25,14 @@ def require_same_shape(found: Mechanism, expected: Mechanism) -> None:
             f"cannot swap in {mechanism_title(found)}: expected a mechanism for {_shape_text(expected)}, "
             f"found one for {_shape_text(found)}. Build it for the same agents, actions and context "
             "features, or construct a new IncentiveEnv around it."
+        )
+
+
+def require_finite(payoffs: NDArray[np.float64], mechanism: Mechanism) -> None:
+    """Raise ValueError if a mechanism's payoffs hold NaN or infinity."""
+    if not np.isfinite(payoffs).all():
+        raise ValueError(
+            f"expected finite payoffs of {mechanism_title(mechanism)}, found {payoffs}; correct its payoffs"
         )
 
 

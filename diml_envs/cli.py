@@ -127,8 +127,7 @@ def show(env_id: EnvId, env: EnvOptions = None) -> None:
     _console.print(f"observation: {game.observation_space(agents[0])}\n")
     table = Table("argument", "default", title="arguments (--env KEY=VALUE)")
     for name, parameter in itertools.chain(known.items(), _environment_arguments()):
-        default = row.defaults.get(name, parameter.default)
-        table.add_row(name, "required" if default is inspect.Parameter.empty else repr(default))
+        table.add_row(name, repr(parameter.default))
     _console.print(table)
     _print_payoffs(instance)
     _console.print(f"\n{game.max_cycles} steps of agents who learn by LogitQ:")

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from diml_envs import checks, learners
+from diml_envs import learners
+from diml_envs.arguments import did_you_mean
 from diml_envs.external.rules import RuleLearner
 from diml_envs.external.sb3 import SB3_LEARNERS, SB3Factory
 from diml_envs.learners.base import Learner
@@ -23,7 +24,7 @@ def registered(env_id: str) -> Row:
     if env_id not in REGISTRY:
         raise ValueError(
             f"expected an environment among {', '.join(REGISTRY)}, found {env_id!r}"
-            f"{checks.did_you_mean(env_id, REGISTRY)}"
+            f"{did_you_mean(env_id, REGISTRY)}"
         )
     return REGISTRY[env_id]
 
@@ -71,7 +72,7 @@ def parse_learners(names: str, options: Mapping[str, Any], agents: Sequence[str]
         if name not in LEARNER_NAMES:
             raise ValueError(
                 f"expected learners among {', '.join(LEARNER_NAMES)}, found {name!r}"
-                f"{checks.did_you_mean(name, LEARNER_NAMES)}"
+                f"{did_you_mean(name, LEARNER_NAMES)}"
             )
     if len(chosen) not in (1, len(agents)):
         raise ValueError(
@@ -157,5 +158,5 @@ def _require_known(name: str, options: Mapping[str, Any], known: Sequence[str]) 
         if key not in known:
             raise ValueError(
                 f"expected hyper-parameters of {name} among {', '.join(known)}, found {key!r}"
-                f"{checks.did_you_mean(key, known)} (--learner {name}.key=value is for {name} alone)"
+                f"{did_you_mean(key, known)} (--learner {name}.key=value is for {name} alone)"
             )

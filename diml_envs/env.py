@@ -12,6 +12,7 @@ from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
 from diml_envs import checks, rendering
+from diml_envs.arguments import require_choice, whole_number
 from diml_envs.mechanisms import Mechanism
 from diml_envs.observations import ObservationMode, PublicView
 
@@ -86,11 +87,11 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
     ):
         """Build the environment; see the class for the arguments."""
         checks.require_mechanism(mechanism)
-        checks.require_choice("observation", observation, get_args(ObservationMode))
-        checks.require_choice("feedback", feedback, get_args(FeedbackMode))
+        require_choice("observation", observation, get_args(ObservationMode))
+        require_choice("feedback", feedback, get_args(FeedbackMode))
         if render_mode is not None:
-            checks.require_choice("render_mode", render_mode, self.metadata["render_modes"])
-        self.max_cycles = checks.positive_int("max_cycles", max_cycles)
+            require_choice("render_mode", render_mode, self.metadata["render_modes"])
+        self.max_cycles = whole_number("max_cycles", max_cycles)
         self.observation: ObservationMode = observation
         self.feedback: FeedbackMode = feedback
         self.render_mode = render_mode
@@ -192,7 +193,8 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
             Observations, rewards, terminations, truncations and infos by agent.
 
         Raises:
-            ValueError: an action is missing, not whole or out of range, or belongs to no agent.
+            ValueError: an action is missing, not whole or out of range, or belongs to no agent; payoffs are
+                not finite.
             gymnasium.error.ResetNeeded: the episode has not begun or has ended.
         """
         self._require_reset()
@@ -200,6 +202,7 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
             raise ResetNeeded("expected a running episode, but the episode has ended; call reset()")
         joint = self._joint_action(actions)
         payoffs = self._mechanism.payoffs(joint, self._context)  # [n]
+        checks.require_finite(payoffs, self._mechanism)
         self.last_actions, self.last_context = joint, self._context
         infos = self._infos(joint)
         self._step += 1

@@ -177,7 +177,11 @@ def load(path: str | os.PathLike[str]) -> Log:
         FileNotFoundError: there is no log at this path.
         ValueError: the files are not an individual log of version 1, or steps are missing or doubled.
     """
-    return Log(**read_log(Path(path)))
+    arguments = read_log(Path(path))
+    try:
+        return Log(**arguments)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _integers(name: str, given: Any) -> NDArray[np.int64]:

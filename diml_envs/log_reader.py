@@ -12,6 +12,32 @@ from numpy.typing import NDArray
 from diml_envs.log_format import METADATA_KEY, UNKNOWN_UPDATE, VERSION, shard_paths
 
 _REQUIRED = ("episode", "step", "agent", "action")
+_DESCRIBED = ("agents", "num_actions", "provenance")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return (pa.types.is_list(kind) or pa.types.is_large_list(kind)) and _is_number(kind.value_type)
+
+
+_KINDS = {
+    "episode": ("whole numbers", pa.types.is_integer),
+    "step": ("whole numbers", pa.types.is_integer),
+    "agent": ("text", _is_text),
+    "action": ("whole numbers", pa.types.is_integer),
+    "payoff": ("numbers", _is_number),
+    "probabilities": ("lists of numbers", _is_list),
+    "update": ("whole numbers", pa.types.is_integer),
+    "context": ("lists of numbers", _is_list),
+}
 
 
 def read_log(path: Path) -> dict[str, Any]:
@@ -45,11 +71,17 @@ def _read_shard(file: Path) -> tuple[pa.Table, dict[str, Any]]:
             f"{file}: expected a log of diml, found a table without the metadata key 'diml'; "
             "read tables of other origin with diml_inverse.load_log(path, columns=..., num_actions=...)"
         )
-    about = json.loads(found)
+    about = _metadata(found, file)
     if about.get("version") != VERSION or about.get("kind") != "individual":
         raise ValueError(
             f"{file}: expected an individual log of version {VERSION}, found kind {about.get('kind')!r} "
             f"of version {about.get('version')!r}; read it with the diml that wrote it"
+        )
+    missing = [key for key in _DESCRIBED if key not in about]
+    if missing:
+        raise ValueError(
+            f"{file}: expected {', '.join(_DESCRIBED)} under the metadata key 'diml', found no "
+            f"{', '.join(missing)}; write logs with diml_envs.LogWriter"
         )
     missing = [name for name in _REQUIRED if name not in table.column_names]
     if missing:
@@ -61,12 +93,30 @@ def _read_shard(file: Path) -> tuple[pa.Table, dict[str, Any]]:
             f"{file}: expected every action to be open at every step, found the column 'available', "
             "which diml_envs.Log does not hold; read this log with diml_inverse.load_log"
         )
+    for name, (expected, fits) in _KINDS.items():
+        if name in table.column_names and not fits(kind := table.schema.field(name).type):
+            raise ValueError(f"{file}: expected {expected} in the column '{name}', found {kind}")
     return table.replace_schema_metadata(None), about
+
+
+def _metadata(text: bytes, file: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(text)
+    except ValueError:
+        about = None
+    if not isinstance(about, dict):
+        raise ValueError(
+            f"{file}: expected a JSON object under the metadata key 'diml', found {text[:60]!r}; "
+            "write logs with diml_envs.LogWriter"
+        )
+    return about
 
 
 def _arrays(table: pa.Table, about: dict[str, Any], path: Path) -> dict[str, Any]:
     agents, num_actions = tuple(about["agents"]), tuple(about["num_actions"])
     count, rows = len(agents), table.num_rows
+    if rows == 0:
+        raise ValueError(f"{path}: expected at least one row, found none")
     for name in _REQUIRED:
         if table[name].null_count:
             raise ValueError(f"{path}: expected a value in every row of '{name}', found empty ones")
@@ -110,7 +160,7 @@ def _arrays(table: pa.Table, about: dict[str, Any], path: Path) -> dict[str, Any
         known = ~np.isnan(found["probabilities"]).all(axis=-1, keepdims=True)
         found["probabilities"][known & beyond] = 0.0
     if "context" in columns:
-        size = len(table["context"][0].as_py() or ()) if rows else 0
+        size = len(table["context"][0].as_py() or ())
         values = _lists(table["context"], np.full(rows, size), path)
         each = _scatter(values, shape, index, np.nan, np.float64)  # [E, T, n, d]
         if not np.array_equal(each, np.broadcast_to(each[:, :, :1], each.shape), equal_nan=True):

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from diml_envs.log_format import METADATA_KEY, VERSION, default_agents, plain_json, rows_table
 
+_WHOLE = ("episode", "step", "action", "update")
+
 
 class LogWriter:
     """Appends joint steps to a log folder; each full shard is on disk for good, whatever happens after.
@@ -123,16 +125,16 @@ class LogWriter:
         """Appends N joint steps at once: like `append`, every argument with a leading axis of length N.
 
         Raises:
-            ValueError: an array's shape does not fit, or the columns are not those of the first step.
+            ValueError: an array's shape or type does not fit, an action is out of range, or the columns are
+                not those of the first step.
         """
         given = {"payoff": payoffs, "probabilities": probabilities, "update": update, "context": context}
         block = {name: np.array(array) for name, array in given.items() if array is not None}
         block |= {"episode": np.array(episode), "step": np.array(step), "action": np.array(actions)}
-        if self._columns is None:
-            self._columns = frozenset(block)
-        if self._columns != frozenset(block):
+        columns = self._columns or frozenset(block)
+        if columns != frozenset(block):
             raise ValueError(
-                f"expected the columns of the log's first step, {sorted(self._columns)}, "
+                f"expected the columns of the log's first step, {sorted(columns)}, "
                 f"found {sorted(block)}; fill what is unknown with NaN (or -1 for update)"
             )
         size, agents = block["step"].shape[0], len(self.num_actions)
@@ -142,6 +144,16 @@ class LogWriter:
             shapes.setdefault(name, (size, *array.shape[1:2]))  # how many covariates is free
             if array.shape != shapes[name] or array.ndim < len(shapes["action"]) and name == "context":
                 raise ValueError(f"{name}: expected an array of shape {shapes[name]}, found {array.shape}")
+            if name in _WHOLE and array.size and array.dtype.kind not in "iu":
+                raise ValueError(f"{name}: expected whole numbers, found {array.dtype}; use astype(int)")
+        wrong = (block["action"] < 0) | (block["action"] >= np.asarray(self.num_actions))
+        if wrong.any():
+            row, agent = np.argwhere(wrong)[0]
+            raise ValueError(
+                f"action: expected 0 to {self.num_actions[agent] - 1} for {self.agents[agent]}, found "
+                f"{block['action'][row, agent]}; actions are numbered from 0"
+            )
+        self._columns = columns
         self._state[2].append(block)
         self._buffered += size
         if self._buffered >= self._steps_per_shard:

@@ -1,14 +1,14 @@
 """The table of registered environments, and their registration in PettingZoo and Gymnasium."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
 import pettingzoo
 
-from diml_envs import checks
+from diml_envs.arguments import did_you_mean
 from diml_envs.env import IncentiveEnv
 from diml_envs.mechanisms import Anonymous, Congestion, MatrixGame, Mechanism, NeuralJoint, PublicGoods
 from diml_envs.single import SeatEnv
@@ -23,12 +23,10 @@ class Row:
     Args:
         mechanism: class of the mechanism; its docstring is the environment's page.
         build: builds the mechanism from keyword arguments.
-        defaults: arguments of `build` and of `IncentiveEnv` that differ from their own defaults.
     """
 
     mechanism: type[Mechanism]
     build: Callable[..., Mechanism]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def matrix_game(game: str = "prisoners_dilemma", payoffs: Any = None) -> MatrixGame:
@@ -67,15 +65,14 @@ def make_parallel(env_id: str, **kwargs: Any) -> IncentiveEnv:
         TypeError: an argument belongs to neither.
     """
     row = REGISTRY[env_id]
-    arguments = {**row.defaults, **kwargs}
     mechanism_arguments = tuple(inspect.signature(row.build).parameters)
-    for name in arguments:
+    for name in kwargs:
         if name not in mechanism_arguments + _ENV_ARGUMENTS:
             known = ", ".join(mechanism_arguments + _ENV_ARGUMENTS)
-            hint = checks.did_you_mean(name, mechanism_arguments + _ENV_ARGUMENTS)
+            hint = did_you_mean(name, mechanism_arguments + _ENV_ARGUMENTS)
             raise TypeError(f"expected the arguments of {env_id} to be among {known}, found {name!r}{hint}")
-    outer = {name: arguments.pop(name) for name in _ENV_ARGUMENTS if name in arguments}
-    env = IncentiveEnv(row.build(**arguments), **outer)
+    outer = {name: kwargs.pop(name) for name in _ENV_ARGUMENTS if name in kwargs}
+    env = IncentiveEnv(row.build(**kwargs), **outer)
     env.metadata = {**env.metadata, "name": env_id}
     return env
 

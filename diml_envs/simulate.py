@@ -1,18 +1,15 @@
 """simulate: built-in learners play a mechanism, many episodes at once, and leave a log."""
 
-import dataclasses
-import json
-import platform
-from collections.abc import Callable, Mapping
-from importlib import metadata
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diml_envs.arguments import whole_number
 from diml_envs.learners.base import Learner
 from diml_envs.log import Log
 from diml_envs.mechanisms.base import Mechanism, PayoffFunction, Payoffs
+from diml_envs.provenance import describe, title, versions
 
 
 def simulate(
@@ -57,16 +54,13 @@ def simulate(
         (2, 30, 2)
     """
     game = _as_mechanism(mechanism)
-    for name, value in (("episodes", episodes), ("horizon", horizon)):
-        if not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(f"expected {name} to be a whole number of at least 1, found {value!r}")
+    episodes, horizon = whole_number("episodes", episodes), whole_number("horizon", horizon)
+    seed = whole_number("seed", seed, least=0)
     if not isinstance(learner, Learner):
         raise TypeError(
             f"expected one Learner for all agents, found {type(learner).__name__}; for agents who differ "
             "give its parameters per agent, for example LogitQ(step_size=[0.1, 0.3])"
         )
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"expected seed to be a whole number of at least 0, found {seed!r}")
     sizes, n = game.num_actions, game.num_agents
     rng = np.random.default_rng(seed)
     actions = np.empty((episodes, horizon, n), dtype=np.int64)
@@ -81,7 +75,7 @@ def simulate(
         own = game.deviation_payoffs(chosen, context)  # [E, n, A]
         if not np.isfinite(own).all():
             raise ValueError(
-                f"expected finite payoffs of {_title(mechanism)}, found NaN or infinity at step {t}"
+                f"expected finite payoffs of {title(mechanism)}, found NaN or infinity at step {t}"
             )
         actions[:, t] = chosen
         payoffs[:, t] = np.take_along_axis(own, chosen[..., None], axis=-1)[..., 0]
@@ -102,10 +96,10 @@ def simulate(
             "made_by": "diml_envs.simulate",
             "mechanism": describe(mechanism),
             "learner": describe(learner),
-            "episodes": int(episodes),
-            "horizon": int(horizon),
-            "seed": int(seed),
-            "versions": _versions(),
+            "episodes": episodes,
+            "horizon": horizon,
+            "seed": seed,
+            "versions": versions("diml", "numpy"),
         },
     )
 
@@ -130,48 +124,13 @@ def draw_actions(
     return np.minimum(chosen, np.asarray(num_actions) - 1)
 
 
-def describe(value: Any) -> Any:
-    """Return what JSON can hold about a mechanism, a learner or one of their arguments.
-
-    Dataclasses become {"class": name, argument: value, ...} without private fields; arrays become lists;
-    anything else that JSON does not know becomes its text.
-    """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [item.name for item in dataclasses.fields(value) if not item.name.startswith("_")]
-        return {"class": type(value).__name__, **{name: describe(getattr(value, name)) for name in names}}
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): describe(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [describe(item) for item in value]
-    try:
-        json.dumps(value)
-    except TypeError:
-        return _title(value)
-    return value
-
-
 def _as_mechanism(mechanism: Mechanism | Payoffs) -> Mechanism:
     if isinstance(mechanism, Mechanism):
         return mechanism
     sizes = getattr(mechanism, "num_actions", None)
     if sizes is None:
         raise TypeError(
-            f"expected a Mechanism or a payoff map with an attribute num_actions, found {_title(mechanism)}; "
+            f"expected a Mechanism or a payoff map with an attribute num_actions, found {title(mechanism)}; "
             "wrap it: PayoffFunction(function, num_actions=(2, 3))"
         )
     return PayoffFunction(mechanism, sizes)
-
-
-def _title(value: Any) -> str:
-    return getattr(value, "__qualname__", type(value).__name__)
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version(), "numpy": np.__version__}
-    try:
-        versions["diml"] = metadata.version("diml")
-    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
-        versions["diml"] = "unknown"
-    return versions

@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 
 from diml_envs import checks, learners
+from diml_envs.arguments import did_you_mean
 from diml_envs.env import IncentiveEnv
 from diml_envs.learners.base import Learner
 from diml_envs.mechanisms import Mechanism
@@ -200,7 +201,7 @@ def _assign(
         if unknown:
             raise ValueError(
                 f"expected opponents for {checks.listed(agents)} (every agent but the seat), found "
-                f"{unknown[0]!r}{checks.did_you_mean(unknown[0], agents)}"
+                f"{unknown[0]!r}{did_you_mean(unknown[0], agents)}"
             )
         missing = [agent for agent in agents if agent not in opponents]
         if missing:

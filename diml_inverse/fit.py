@@ -21,7 +21,7 @@ from diml_inverse.information import (
     without_payoffs,
 )
 from diml_inverse.learners.base import LearnerRule
-from diml_inverse.maximise import Outcome, Sample, maximise
+from diml_inverse.maximise import Outcome, Sample, maximise, require_finite_start
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.results import FitResult
@@ -66,6 +66,7 @@ def fit(
     settings = optimizer or mechanism.optimizer
     model = LearningDynamics(copy.deepcopy(mechanism), copy.deepcopy(learner)).to(torch.float64)
     sample = Sample.of(dataset, model)
+    require_finite_start(model, sample)
     silent = is_silent(model, sample)
     if silent:
         outcome, path, chance = Outcome(Status.NO_INFORMATION), None, True
@@ -85,7 +86,7 @@ def fit(
             outcome.status = Status.NO_INFORMATION
     return FitResult(
         status=outcome.status,
-        mechanism=model.mechanism.requires_grad_(True),
+        mechanism=model.mechanism,
         learner=model.learner,
         log_likelihood=log_likelihood,
         without_payoffs=null_log_likelihood,

@@ -104,11 +104,13 @@ def gain_is_chance(gains: Sequence[float], *, choices: int = 1) -> bool:
     added up).
 
     Args:
-        gains: held-out gain at each look at a fit.
+        gains: held-out gain at each look at a fit; none if it never came to one.
         choices: how many fits (one per ridge tried) the given one is the best of.
 
     References:
         Wasserman, Ramdas & Balakrishnan (2020), PNAS 117, Universal inference (split likelihood ratios).
     """
+    if not gains:
+        return True
     mean = torch.tensor(gains, dtype=torch.float64).logsumexp(0) - math.log(len(gains))
     return float(mean) <= math.log(choices / LEVEL)

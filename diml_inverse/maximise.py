@@ -86,7 +86,7 @@ def maximise(
     """
     if not any(p.requires_grad for p in model.parameters()):
         return Outcome(Status.CONVERGED, [Record(0, train.per_choice(model))])
-    _require_finite_start(model, train)
+    require_finite_start(model, train)
     batches = _Batches(model, train, settings, seed)
     driver = settings.build(model)
     watch = _Watch(model, settings, validation, train.dataset.num_choices)
@@ -116,7 +116,12 @@ def _loss(model: LearningDynamics, sample: Sample, choices: int) -> Tensor:
     return model.penalty() / choices - sample.log_likelihood(model) / sample.dataset.num_choices
 
 
-def _require_finite_start(model: LearningDynamics, train: Sample) -> None:
+def require_finite_start(model: LearningDynamics, train: Sample) -> None:
+    """Refuse a start from which no optimiser can move.
+
+    Raises:
+        FloatingPointError: if the log-likelihood is not finite, naming the parameter.
+    """
     value = train.per_choice(model)
     if math.isfinite(value):
         return
@@ -126,10 +131,6 @@ def _require_finite_start(model: LearningDynamics, train: Sample) -> None:
         f"expected a finite log-likelihood at the start of the fit; found {value} ({where}); "
         "check the starting values; an exploration of 0 gives probability 0 to choices of closed actions"
     )
-
-
-def _has_gradient(parameter: Tensor) -> bool:
-    return parameter.grad is not None and parameter.numel() > 0
 
 
 class _Batches:
@@ -194,7 +195,8 @@ class _Watch:
             return Status.DIVERGED
         self.history.append(Record(step, -value))
         self._best = (-value, step, copy.deepcopy(self._model.state_dict()))
-        largest = max(float(p.grad.abs().max()) for p in self._model.parameters() if _has_gradient(p))
+        gradients = [p.grad for p in self._model.parameters() if p.grad is not None and p.numel()]
+        largest = max(float(gradient.abs().max()) for gradient in gradients)
         assert isinstance(self._settings, LBFGS)
         if self._vanished is not None:
             return Status.DIVERGED if self._drifts(self._vanished) else Status.CONVERGED

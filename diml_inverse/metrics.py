@@ -68,8 +68,9 @@ def payoff_difference_r2(
     """
     guess, true = centred_deviations(estimate, dataset), centred_deviations(truth, dataset)
     agent = torch.arange(dataset.num_agents).expand(dataset.actions.shape)
-    rows = (table.flatten(0, 2) for table in (guess, true, _scored(dataset).to(true.dtype)))
-    return _recovery(*rows, agent.reshape(-1), dataset.num_agents, scale_free)
+    weight = _scored(dataset).to(true.dtype).flatten(0, 2)
+    rows = guess.flatten(0, 2), true.flatten(0, 2), weight, agent.reshape(-1)
+    return _recovery(*rows, dataset.num_agents, scale_free)
 
 
 def realised_difference_r2(

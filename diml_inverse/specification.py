@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
+import numpy as np
+from torch import Tensor, nn
 
 from diml_inverse import learners, mechanisms, parameters
 
@@ -13,7 +14,7 @@ def describe(module: nn.Module) -> dict[str, Any]:
     """Class name and arguments. Every constructor argument is an attribute of the same name.
 
     Raises:
-        TypeError: if an argument is not a number, text, tuple or another module.
+        TypeError: if an argument is not a number, text, tuple, array or another module.
     """
     names = [name for name in inspect.signature(type(module).__init__).parameters if name != "self"]
     missing = [name for name in names if not hasattr(module, name)]
@@ -33,10 +34,12 @@ def _plain(value: Any, owner: nn.Module, name: str) -> Any:
         return describe(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, np.ndarray | Tensor):
+        return value.tolist()
     if isinstance(value, tuple | list):
         return [_plain(item, owner, name) for item in value]
     raise TypeError(
-        f"{type(owner).__name__}.{name}: expected a number, text, a tuple or a module; found "
+        f"{type(owner).__name__}.{name}: expected a number, text, a tuple, an array or a module; found "
         f"{type(value).__name__}; such a result cannot be saved, keep it in memory or save its payoffs"
     )
 

@@ -128,6 +128,11 @@ class Hub:
         """The body of a learner's thread."""
         index = self.seats.index(seat)
         learner = adapt(self._make_learner(seat, seat.agent, self._seeds[index]))
+        if not callable(getattr(learner, "learn", None)):
+            raise TypeError(
+                f"expected make_learner to return an object with learn(total_timesteps) for {seat.agent}, "
+                f"found {type(learner).__name__}"
+            )
         self._states.limit_torch_threads()
         seat.watch(learner, self._with_probabilities)
         self.episode.learners[seat.agent] = _name(learner)

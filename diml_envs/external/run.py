@@ -2,9 +2,8 @@
 
 import contextlib
 import copy
-import importlib.metadata
+import importlib
 import os
-import platform
 import sys
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -17,12 +16,13 @@ import joblib
 import numpy as np
 from pettingzoo import ParallelEnv
 
+from diml_envs.arguments import whole_number
 from diml_envs.external.hub import Episode, Hub, LearnerStopped, agent_spaces
 from diml_envs.log import Log
 from diml_envs.log_format import shard_paths
 from diml_envs.log_writer import LogWriter
 from diml_envs.progress import step_bar
-from diml_envs.simulate import describe
+from diml_envs.provenance import describe, versions
 
 __all__ = ["LearnerStopped", "run_external"]
 
@@ -84,6 +84,7 @@ def run_external(
     Raises:
         LearnerStopped: a learner returned from `learn` too early.
         FileExistsError: `path` holds a log already.
+        TypeError: `env` is no `ParallelEnv`, or a seat's learner has no `learn`.
         ValueError: the arguments, the environment or what a learner says of itself does not fit.
         BaseException: what was raised in a learner, in the environment, or by Ctrl-C: the same object.
             Of all errors during the run, a note tells how many steps were kept, and the attribute `log`
@@ -99,9 +100,13 @@ def run_external(
         >>> log.actions.shape, log.update[0, :, 0].tolist()
         ((1, 10, 3), [0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
     """
-    for name, value in {"steps": steps, "episodes": episodes, "jobs": jobs}.items():
-        if value < 1:
-            raise ValueError(f"{name}: expected at least 1, found {value}")
+    if not isinstance(env, ParallelEnv):
+        raise TypeError(
+            f"expected a PettingZoo ParallelEnv, found {type(env).__name__}; build one with "
+            'pettingzoo.make("parallel", id) or diml_envs.IncentiveEnv(mechanism)'
+        )
+    steps, episodes = whole_number("steps", steps), whole_number("episodes", episodes)
+    jobs, seed = whole_number("jobs", jobs), whole_number("seed", seed, least=0)
     if path is not None and (Path(path).is_file() or shard_paths(Path(path))):
         raise FileExistsError(
             f"{path}: expected a new or empty folder, found a log; choose another path, or delete it first"
@@ -250,8 +255,4 @@ def _provenance(env: ParallelEnv[str, Any, Any], steps: int, seed: int, episodes
     run: dict[str, Any] = {"made_by": "diml_envs.run_external", "env": about}
     if (mechanism := getattr(inner, "mechanism", None)) is not None:
         run["mechanism"] = describe(mechanism)
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
-    return {**run, "episodes": episodes, "horizon": steps, "seed": seed, "versions": versions}
+    return {**run, "episodes": episodes, "horizon": steps, "seed": seed, "versions": versions(*_PACKAGES)}

@@ -108,7 +108,7 @@ class Seat(gymnasium.Env[Any, Any]):
         body: what the learner's thread does with the seat.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012
+    metadata: dict[str, Any] = {"render_modes": []}
 
     def __init__(
         self,

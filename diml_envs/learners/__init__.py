@@ -1,8 +1,8 @@
 """Learners: how agents turn experience into choices; one file per rule."""
 
-import difflib
 from typing import Any
 
+from diml_envs.arguments import did_you_mean
 from diml_envs.learners.bandit_q import BanditQ
 from diml_envs.learners.base import Learner
 from diml_envs.learners.hedge import Hedge
@@ -30,7 +30,6 @@ def make(name: str, **parameters: Any) -> Learner:
         Hedge(step_size=1.0, forgetting=0.1, exploration=0.0)
     """
     if name not in NAMES:
-        close = difflib.get_close_matches(str(name), NAMES, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"expected a learner among {', '.join(NAMES)}, found {name!r}{hint}")
+        known = ", ".join(NAMES)
+        raise ValueError(f"expected a learner among {known}, found {name!r}{did_you_mean(name, NAMES)}")
     return NAMES[name](**parameters)

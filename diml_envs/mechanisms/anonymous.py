@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from diml_envs.arguments import whole_number
 from diml_envs.mechanisms.base import Mechanism, action_counts, action_sizes
 from diml_envs.mechanisms.neural_joint import torch_linear
 
@@ -62,7 +63,8 @@ class Anonymous(Mechanism):
         v0: first version.
 
     Raises:
-        ValueError: wrong sizes, a share outside [0, 1], a scale that is not positive.
+        ValueError: wrong sizes, a seed that is no whole number, a share outside [0, 1], a scale that is not
+            positive.
 
     References:
         An & Du (2026), arXiv 2601.17678, the anonymous games; Sandholm (2010), Population Games and
@@ -105,7 +107,8 @@ class Anonymous(Mechanism):
             raise ValueError(f"expected interaction_share from 0 to 1, found {interaction_share}")
         if not (scale > 0 and math.isfinite(scale)):
             raise ValueError(f"expected a positive finite scale, found {scale}")
-        rng = np.random.default_rng(seed)
+        embedding, width = whole_number("embedding", embedding), whole_number("width", width)
+        rng = np.random.default_rng(seed := whole_number("seed", seed, least=0))
         size = sizes[0]
         own = rng.standard_normal(size)
         own = (own - own.mean()) / own.std()

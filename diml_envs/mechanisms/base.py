@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from diml_envs.arguments import whole_number
+
 Payoffs = Callable[..., Any]
 """A payoff map: (actions int[..., n], context float[..., d] | None) -> float[..., n]."""
 
@@ -143,6 +145,8 @@ class PayoffFunction(Mechanism):
         """Build the mechanism; see the class for the arguments."""
         if not callable(function):
             raise TypeError(f"expected a callable payoff map, found {type(function).__name__}")
+        if np.ndim(num_actions) != 1:
+            raise ValueError(f"expected num_actions as one number per agent, found {num_actions!r}")
         self._assign(function=function, num_actions=action_sizes(len(num_actions), num_actions))
 
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
@@ -211,10 +215,13 @@ def action_sizes(num_agents: int, num_actions: int | Sequence[int]) -> tuple[int
         num_agents: number of agents.
         num_actions: one number for all agents, or one per agent.
     """
-    if not isinstance(num_agents, int | np.integer) or num_agents < 1:
-        raise ValueError(f"expected num_agents to be a whole number of at least 1, found {num_agents!r}")
+    num_agents = whole_number("num_agents", num_agents)
     if isinstance(num_actions, int | np.integer):
-        num_actions = (int(num_actions),) * int(num_agents)
+        num_actions = (int(num_actions),) * num_agents
+    if np.ndim(num_actions) != 1:
+        raise ValueError(
+            f"expected num_actions as one number or {num_agents} (one per agent), found {num_actions!r}"
+        )
     sizes: tuple[Any, ...] = tuple(num_actions)
     if len(sizes) != num_agents:
         raise ValueError(

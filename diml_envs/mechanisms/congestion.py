@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from diml_envs.arguments import whole_number
 from diml_envs.mechanisms.base import Mechanism, action_counts, action_sizes, checked_array, own_actions_only
 
 
@@ -47,7 +48,7 @@ class Congestion(Mechanism):
         v0: first version.
 
     Raises:
-        ValueError: wrong sizes or numbers that are not finite.
+        ValueError: wrong sizes, a seed that is no whole number, or numbers that are not finite.
 
     References:
         Rosenthal (1973), International Journal of Game Theory 2; An & Du (2026), arXiv 2601.17678, the
@@ -77,7 +78,7 @@ class Congestion(Mechanism):
     ):
         """Build the mechanism; see the class for the arguments."""
         sizes = action_sizes(num_agents, num_actions)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed := whole_number("seed", seed, least=0))
         given = {"linear": linear, "quadratic": quadratic, "toll": toll}
         bounds = {"linear": (0.1, 0.4), "quadratic": (0.05, 0.15), "toll": (0.0, 0.2)}
         shape = (max(sizes),)

@@ -1,12 +1,12 @@
 """MatrixGame: any finite game from its payoff tensor, and the classics by name."""
 
-import difflib
 from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from diml_envs.arguments import did_you_mean
 from diml_envs.mechanisms.base import Mechanism, own_actions_only
 
 # Two agents; entry [a_0][a_1] is the pair of payoffs.
@@ -105,9 +105,8 @@ class MatrixGame(Mechanism):
             ValueError: the name is unknown; the message lists the known ones.
         """
         if name not in _GAMES:
-            close = difflib.get_close_matches(str(name), _GAMES, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"expected a game among {', '.join(sorted(_GAMES))}, found {name!r}{hint}")
+            known = ", ".join(sorted(_GAMES))
+            raise ValueError(f"expected a game among {known}, found {name!r}{did_you_mean(name, _GAMES)}")
         return cls(_GAMES[name])
 
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from diml_envs.arguments import whole_number
 from diml_envs.mechanisms.base import Mechanism, action_mask, action_sizes, own_actions_only
 
 
@@ -48,7 +49,7 @@ class NeuralJoint(Mechanism):
         v0: first version.
 
     Raises:
-        ValueError: sizes that are not whole numbers of at least 1.
+        ValueError: sizes that are not whole numbers of at least 1, or a seed of at least 0.
 
     References:
         An & Du (2026), arXiv 2601.17678, the unstructured neural mechanism.
@@ -77,10 +78,8 @@ class NeuralJoint(Mechanism):
     ):
         """Build the mechanism; see the class for the arguments."""
         sizes = action_sizes(num_agents, num_actions)
-        for name, value in (("embedding", embedding), ("width", width)):
-            if value < 1:
-                raise ValueError(f"expected {name} to be a whole number of at least 1, found {value!r}")
-        rng = np.random.default_rng(seed)
+        embedding, width = whole_number("embedding", embedding), whole_number("width", width)
+        rng = np.random.default_rng(seed := whole_number("seed", seed, least=0))
         tables = rng.standard_normal((num_agents, max(sizes), embedding)) * action_mask(sizes)[..., None]
         weights, bias = torch_linear(rng, num_agents * embedding, width)
         first = np.einsum("iae,iew->iaw", tables, weights.reshape(num_agents, embedding, width))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diml_envs.arguments import whole_number
 from diml_envs.mechanisms.base import Mechanism, action_mask, action_sizes, own_actions_only
 from diml_envs.mechanisms.neural_joint import torch_linear
 
@@ -32,7 +33,7 @@ class RandomSubsidy:
 
     def __init__(self, seed: int = 0):
         """Draw the network; see the class for the arguments."""
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed := whole_number("seed", seed, least=0))
         object.__setattr__(self, "seed", seed)
         object.__setattr__(self, "_hidden", torch_linear(rng, 2, 64))
         object.__setattr__(self, "_output", torch_linear(rng, 64, 1))
@@ -83,7 +84,8 @@ class PublicGoods(Mechanism):
         v0: first version.
 
     Raises:
-        ValueError: wrong sizes, numbers that are not finite, an unknown subsidy.
+        ValueError: wrong sizes, a seed that is no whole number, numbers that are not finite, an unknown
+            subsidy.
 
     References:
         An & Du (2026), arXiv 2601.17678, the public-goods experiment.

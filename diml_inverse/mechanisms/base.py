@@ -159,7 +159,7 @@ class Mechanism(nn.Module, abc.ABC):
         return self.deviation_payoffs(actions, context).gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
     def _checked(self, actions: Any, context: Any) -> tuple[Tensor, Tensor | None]:
-        actions = torch.as_tensor(actions, device=self.mask.device)
+        actions = _tensor(actions, device=self.mask.device)
         if actions.dtype.is_floating_point or actions.shape[-1:] != (self.num_agents,):
             raise ValueError(
                 f"actions: expected whole numbers with a last axis of {self.num_agents} agents; "
@@ -174,5 +174,10 @@ class Mechanism(nn.Module, abc.ABC):
                 f"found {int(actions[where])} at {where}; check num_actions"
             )
         if context is not None:
-            context = torch.as_tensor(context, dtype=torch.float64, device=actions.device)
+            context = _tensor(context, dtype=torch.float64, device=actions.device)
         return actions, context
+
+
+def _tensor(values: ArrayLike, **kwargs: Any) -> Tensor:
+    """A tensor that shares no memory with an array: logs' arrays are read-only, of which torch would warn."""
+    return torch.as_tensor(values.copy() if isinstance(values, np.ndarray) else values, **kwargs)

@@ -206,6 +206,17 @@ def test_what_is_no_joint_action_is_refused(actions, message):
     assert env.state()[0] == np.float32(59 / 60)
 
 
+def test_payoffs_that_are_not_finite_are_refused():
+    game = diml_envs.PayoffFunction(lambda actions, context: np.log(actions), (2, 2))
+    env = diml_envs.IncentiveEnv(game)
+    env.reset(seed=0)
+    with (
+        np.errstate(divide="ignore"),
+        pytest.raises(ValueError, match="finite payoffs of PayoffFunction, found"),
+    ):
+        play(env, 1, 0)
+
+
 @pytest.mark.parametrize("kind", [int, np.int32, np.int64, np.uint8, lambda a: np.array(a)])
 def test_whole_numbers_of_any_type_are_actions(kind):
     env = table_env()

@@ -24,6 +24,7 @@ from diml_envs.env import IncentiveEnv
 from diml_envs.external import LearnerStopped, run_external
 from diml_envs.external.rules import RuleLearner
 from diml_envs.external.sb3 import SB3Factory, SB3Learner
+from diml_envs.external.seats import Seat
 from diml_envs.learners import BanditQ, Hedge
 from diml_envs.log import load
 from diml_envs.mechanisms import Congestion, MatrixGame, PublicState
@@ -436,7 +437,7 @@ def test_killed_process_loses_only_the_unfinished_shard(tmp_path):
 class Uneven(ParallelEnv):
     """Not ours: labels as names, an action space that starts at 5, and (if told so) one who leaves early."""
 
-    metadata = {"name": "uneven"}  # noqa: RUF012
+    metadata = {"name": "uneven"}
 
     def __init__(self, leaves_at=None):
         self.possible_agents, self.agents, self.leaves_at = ["ann", "bob"], [], leaves_at
@@ -531,11 +532,31 @@ def test_environments_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="expected Discrete actions for every agent"):
         run_external(Boxed(), lambda seat, agent, seed: Counting(seat), 6, 0)
 
+    with pytest.raises(TypeError, match="expected a PettingZoo ParallelEnv, found Seat; .*parallel"):
+        run_external(Seat("ann", spaces.Discrete(2), spaces.Discrete(2), 0, print), toy, 6, 0)  # pyright: ignore
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"episodes": 0}, {"jobs": 0}])
-def test_sizes_below_one_are_refused(wrong):
-    with pytest.raises(ValueError, match=f"{next(iter(wrong))}: expected at least 1, found 0"):
+
+@pytest.mark.parametrize(
+    ("wrong", "least"),
+    [
+        ({"steps": 0}, 1),
+        ({"steps": 2.5}, 1),
+        ({"episodes": 0}, 1),
+        ({"jobs": 0}, 1),
+        ({"seed": -1}, 0),
+        ({"seed": None}, 0),  # would draw from the system's entropy: no run could be repeated
+    ],
+)
+def test_sizes_and_seeds_that_are_no_whole_numbers_are_refused(wrong, least):
+    [(name, found)] = wrong.items()
+    with pytest.raises(ValueError, match=f"{name} to be a whole number of at least {least}, found {found}"):
         run_external(congestion(), toy, **{"steps": 5, "seed": 0, **wrong})
+
+
+@pytest.mark.parametrize("made", [None, "ppo"])
+def test_what_is_no_learner_is_refused(made):
+    with pytest.raises(TypeError, match=f"learn.total_timesteps. for agent_0, found {type(made).__name__}"):
+        run_external(congestion(), lambda seat, agent, seed: made, 5, 0)
 
 
 def test_existing_log_is_refused_before_anything_runs(tmp_path):

@@ -155,6 +155,24 @@ def test_shards_of_different_columns_read_as_unknown(tmp_path):
     np.testing.assert_array_equal(log.payoffs.ravel(), [2.0, np.nan])
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"actions": [0.5, 1]}, "action: expected whole numbers, found float64"),
+        ({"step": 0.5}, "step: expected whole numbers, found float64"),
+        ({"actions": [0, 1], "update": [0.0, 1.0]}, "update: expected whole numbers, found float64"),
+        ({"actions": [0, 3]}, "action: expected 0 to 2 for agent_1, found 3"),
+        ({"actions": [-1, 0]}, "action: expected 0 to 1 for agent_0, found -1"),
+    ],
+)
+def test_writer_refuses_actions_that_are_none(tmp_path, wrong, message):
+    with LogWriter(tmp_path / "log", num_actions=(2, 3)) as writer:
+        with pytest.raises(ValueError, match=message):
+            writer.append(**{"episode": 0, "step": 0, "actions": [0, 0], **wrong})
+        writer.append(0, 0, [1, 2])
+    assert load(tmp_path / "log").actions.tolist() == [[[1, 2]]]
+
+
 def test_writer_refuses_columns_or_shapes_that_change(tmp_path):
     with LogWriter(tmp_path, num_actions=(2, 3)) as writer:
         writer.append(0, 0, [1, 2], payoffs=[0.5, 0.1])
@@ -237,9 +255,34 @@ def set_about(**changes):
     return change
 
 
+def set_metadata(text):
+    return lambda table: table.replace_schema_metadata({b"diml": text})
+
+
+def set_column(name, value):
+    """Gives every row the same value in a column."""
+    return lambda t: t.set_column(t.column_names.index(name), name, pa.array([value] * t.num_rows))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            set_metadata(b"{version"),
+            "part-00000.parquet: expected a JSON object under the metadata key 'diml'",
+        ),
+        (set_metadata(b"[1]"), "expected a JSON object under the metadata key 'diml', found .*1"),
+        (set_metadata(b'{"version": 1, "kind": "individual"}'), "found no agents, num_actions, provenance"),
+        (set_column("action", 0.5), "expected whole numbers in the column 'action', found double"),
+        (set_column("episode", 0.5), "expected whole numbers in the column 'episode', found double"),
+        (set_column("step", "x"), "expected whole numbers in the column 'step', found string"),
+        (set_column("agent", 1), "expected text in the column 'agent', found int64"),
+        (set_column("payoff", "x"), "expected numbers in the column 'payoff', found string"),
+        (set_column("update", 0.5), "expected whole numbers in the column 'update', found double"),
+        (set_column("probabilities", 0.5), "lists of numbers in the column 'probabilities', found double"),
+        (set_column("context", ["x"]), "lists of numbers in the column 'context', found list<.*: string>"),
+        (set_column("action", 7), r"log: actions.0, 0, 0.: expected 0 to 1 for left, found 7"),
+        (lambda t: t.slice(0, 0), "expected at least one row, found none"),
         (lambda t: t.slice(1), "expected every agent at every step from 0, found 9 rows instead of 10"),
         (lambda t: pa.concat_tables([t, t.slice(0, 1)]), "found some more than once"),
         (lambda t: t.drop_columns("action"), "found no action"),

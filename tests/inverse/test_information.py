@@ -20,6 +20,7 @@ from diml_inverse.mechanisms import (
     TabularJoint,
 )
 
+pytestmark = pytest.mark.usefixtures("unchecked")  # for speed
 SIZES = (3, 3, 3)
 QUICK = Adam(max_steps=60, patience=60)
 FAMILIES = {

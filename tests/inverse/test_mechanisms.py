@@ -278,6 +278,13 @@ def test_public_goods_equals_the_environments_game():
     np.testing.assert_allclose(mechanism.deviation_payoffs(actions).detach().numpy(), expected, rtol=1e-6)
 
 
+def test_read_only_arrays_are_taken_without_a_warning(recwarn):
+    log = diml_envs.simulate(diml_envs.Congestion(3, 2), diml_envs.LogitQ(), episodes=2, horizon=3, seed=0)
+    assert not log.actions.flags.writeable
+    TabularJoint((2, 2, 2)).payoffs(log.actions)
+    assert not recwarn.list
+
+
 def test_known_takes_torch_and_numpy_functions_with_and_without_context():
     actions = torch.tensor([[0, 1], [1, 1]])
     context = torch.tensor([[2.0], [3.0]])
@@ -364,14 +371,14 @@ def test_penalties_by_hand():
     table = TabularJoint((2, 2), ridge=4.0)
     table.table.own.data[0, 1], table.table.interaction.data[1, 0, 1] = 3.0, 2.0
     assert table.penalty().item() == 0.5 * 4.0 * (9 + 4)
-    assert float(TabularJoint((2, 2)).penalty()) == 0.0  # a ridge left open shrinks nothing yet
-    assert float(Congestion((2, 2)).penalty()) == 0.0
+    assert TabularJoint((2, 2)).penalty().item() == 0.0  # a ridge left open shrinks nothing yet
+    assert Congestion((2, 2)).penalty().item() == 0.0
     network = NeuralAnonymous((2, 2), width=3, ridge=0.5)
     expected = 0.0
     for layer in (network.network[0], network.network[2], network.network[4]):
         variance = 1 / (3 * layer.in_features)
-        expected += sum(float(p.square().sum()) for p in layer.parameters()) / (2 * variance)
-    assert float(network.penalty()) == pytest.approx(0.5 * expected)
+        expected += sum(p.square().sum().item() for p in layer.parameters()) / (2 * variance)
+    assert network.penalty().item() == pytest.approx(0.5 * expected)
 
 
 @pytest.mark.parametrize("family", [Congestion, NeuralAnonymous, PublicGoods, TabularAnonymous])

@@ -1,7 +1,5 @@
 """simulate: built-in learners play a mechanism, many episodes at once, and leave a log."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +7,7 @@ from diml_envs.arguments import whole_number
 from diml_envs.learners.base import Learner
 from diml_envs.log import Log
 from diml_envs.mechanisms.base import Mechanism, PayoffFunction, Payoffs
+from diml_envs.progress import step_bar
 from diml_envs.provenance import describe, title, versions
 
 
@@ -20,7 +19,7 @@ def simulate(
     horizon: int,
     seed: int,
     record_probabilities: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool = True,
 ) -> Log:
     """Let agents who all follow one learning rule play a mechanism.
 
@@ -37,7 +36,7 @@ def simulate(
         horizon: steps of every episode.
         seed: seed of all draws.
         record_probabilities: keep the choice probabilities, float64 [E, T, n, A].
-        progress: called as progress(steps done, horizon) after every step.
+        progress: show a bar of joint steps, where there is a terminal.
 
     Returns:
         The log: actions, payoffs, choice probabilities, context where there is one, provenance.
@@ -68,24 +67,24 @@ def simulate(
     policies = np.empty((episodes, horizon, n, max(sizes))) if record_probabilities else None
     contexts = np.empty((episodes, horizon, game.context_size)) if game.context_size else None
     state = learner.initial_state(episodes, sizes)
-    for t in range(horizon):
-        context = game.draw_context(rng, t, (episodes,)) if game.context_size else None
-        probabilities = learner.probabilities(state, sizes)
-        chosen = draw_actions(rng, probabilities, sizes)
-        own = game.deviation_payoffs(chosen, context)  # [E, n, A]
-        if not np.isfinite(own).all():
-            raise ValueError(
-                f"expected finite payoffs of {title(mechanism)}, found NaN or infinity at step {t}"
-            )
-        actions[:, t] = chosen
-        payoffs[:, t] = np.take_along_axis(own, chosen[..., None], axis=-1)[..., 0]
-        if policies is not None:
-            policies[:, t] = probabilities
-        if contexts is not None:
-            contexts[:, t] = context
-        state = learner.update(state, chosen, own)
-        if progress is not None:
-            progress(t + 1, horizon)
+    with step_bar(progress, horizon) as advance:
+        for t in range(horizon):
+            context = game.draw_context(rng, t, (episodes,)) if game.context_size else None
+            probabilities = learner.probabilities(state, sizes)
+            chosen = draw_actions(rng, probabilities, sizes)
+            own = game.deviation_payoffs(chosen, context)  # [E, n, A]
+            if not np.isfinite(own).all():
+                raise ValueError(
+                    f"expected finite payoffs of {title(mechanism)}, found NaN or infinity at step {t}"
+                )
+            actions[:, t] = chosen
+            payoffs[:, t] = np.take_along_axis(own, chosen[..., None], axis=-1)[..., 0]
+            if policies is not None:
+                policies[:, t] = probabilities
+            if contexts is not None:
+                contexts[:, t] = context
+            state = learner.update(state, chosen, own)
+            advance(1)
     return Log(
         actions=actions,
         num_actions=sizes,

@@ -1,7 +1,9 @@
 """simulate: draws agree with policies, logs with mechanism and rule, seeds with results."""
 
+import contextlib
 import json
 import math
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -142,10 +144,18 @@ def test_any_payoff_map_of_known_size_can_be_simulated():
         np.testing.assert_allclose(log.payoffs, logs[2].payoffs, atol=1e-14)
 
 
-def test_progress_hears_of_every_step():
+@pytest.mark.parametrize("shown", [True, False])
+def test_bar_hears_of_every_step(shown, monkeypatch):
     heard = []
-    simulate(UNEQUAL, LogitQ(), episodes=1, horizon=3, seed=0, progress=lambda *counts: heard.append(counts))
-    assert heard == [(1, 3), (2, 3), (3, 3)]
+
+    @contextlib.contextmanager
+    def bar(shown, total):
+        heard.append((shown, total))
+        yield heard.append
+
+    monkeypatch.setattr(sys.modules["diml_envs.simulate"], "step_bar", bar)
+    simulate(UNEQUAL, LogitQ(), episodes=1, horizon=3, seed=0, progress=shown)
+    assert heard == [(shown, 3), 1, 1, 1]
 
 
 def test_games_of_one_size_share_their_random_numbers():

@@ -68,11 +68,12 @@ def fit(
     sample = Sample.of(dataset, model)
     require_finite_start(model, sample)
     silent = is_silent(model, sample)
-    if silent:
+    null = without_payoffs(dataset, learner)
+    if silent:  # the learner's own parameters are all there is to estimate
+        model.learner.load_state_dict(null.learner.state_dict())
         outcome, path, chance = Outcome(Status.NO_INFORMATION), None, True
     else:
         outcome, path, chance = _estimate(model, dataset, sample, settings, folds, seed, progress)
-    null = without_payoffs(dataset, learner)
     with torch.no_grad():
         log_likelihood = float(sample.log_likelihood(model))
         null_log_likelihood = float(null.log_likelihood(dataset).sum())

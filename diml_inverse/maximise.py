@@ -166,7 +166,7 @@ class _Watch:
         self._choices = choices
         self._flat = 0
         self._first: float | None = None
-        self._vanished: list[Tensor] | None = None
+        self._settled: list[Tensor] | None = None
 
     def look(self, step: int, loss: float, evaluate) -> Status | None:  # noqa: ANN001 - a callable
         settings = self._settings
@@ -198,17 +198,15 @@ class _Watch:
         gradients = [p.grad for p in self._model.parameters() if p.grad is not None and p.numel()]
         largest = max(float(gradient.abs().max()) for gradient in gradients)
         assert isinstance(self._settings, LBFGS)
-        if self._vanished is not None:
-            return Status.DIVERGED if self._drifts(self._vanished) else Status.CONVERGED
-        if largest <= self._settings.tolerance:
-            if bool(self._model.penalty().detach() > 0):
-                return Status.CONVERGED
-            self._vanished = [p.detach().clone() for p in self._model.mechanism.parameters()]
-            return None  # once more: at a maximum the estimate stays, at separated choices it runs on
+        if self._settled is not None:
+            return Status.DIVERGED if self._drifts(self._settled) else Status.CONVERGED
         gained = (before - value) * self._choices
         self._flat = self._flat + 1 if gained < self._settings.gain else 0
-        if self._flat >= 2:
-            return Status.CONVERGED
+        if largest <= self._settings.tolerance or self._flat >= 2:
+            if bool(self._model.penalty().detach() > 0):
+                return Status.CONVERGED
+            self._settled = [p.detach().clone() for p in self._model.mechanism.parameters()]
+            return None  # once more: at a maximum the estimate stays, at separated choices it runs on
         return Status.BUDGET if step >= self._settings.max_steps else None
 
     def _drifts(self, earlier: list[Tensor]) -> bool:

@@ -130,6 +130,21 @@ class Bounded(LearnerParameter):
         return bool(((share < 1e-6) | (share > 1 - 1e-6)).any())
 
 
+def require_shares(**parameters: LearnerParameter) -> None:
+    """Refuse values outside [0, 1] of parameters that are shares.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, parameter in parameters.items():
+        value = parameter().detach()
+        if not bool(((value >= 0) & (value <= 1)).all()):
+            raise ValueError(
+                f"{name}: expected a share from 0 to 1; found {parameter.value}; "
+                f"check the value, e.g. {name}=di.Fixed(0.25) or di.Bounded(0.25)"
+            )
+
+
 def require_parameters(**parameters: object) -> None:
     """Refuse plain numbers where a rule must be told whether a value is known or estimated.
 

@@ -4,7 +4,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from diml_inverse.learners.base import LinearRule, SoftmaxRule, chosen
-from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters
+from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters, require_shares
 
 
 class BanditQ(LinearRule, SoftmaxRule):
@@ -42,6 +42,7 @@ class BanditQ(LinearRule, SoftmaxRule):
             exploration=exploration,
             initial=initial,
         )
+        require_shares(step_size=step_size, exploration=exploration)
         self.step_size, self.inverse_temperature = step_size, inverse_temperature
         self.exploration, self.initial = exploration, initial
 

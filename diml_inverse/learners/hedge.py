@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from diml_inverse.learners.base import LinearRule, SoftmaxRule
-from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters
+from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters, require_shares
 
 
 class Hedge(LinearRule, SoftmaxRule):
@@ -35,6 +35,7 @@ class Hedge(LinearRule, SoftmaxRule):
         super().__init__(num_actions)
         forgetting, exploration = forgetting or Fixed(0.0), exploration or Fixed(0.0)
         require_parameters(step_size=step_size, forgetting=forgetting, exploration=exploration)
+        require_shares(forgetting=forgetting, exploration=exploration)
         self.step_size, self.forgetting, self.exploration = step_size, forgetting, exploration
 
     def initial_state(self, episodes: int) -> Float[Tensor, "E n A"]:

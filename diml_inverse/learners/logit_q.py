@@ -4,7 +4,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from diml_inverse.learners.base import LinearRule, SoftmaxRule
-from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters
+from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters, require_shares
 
 
 class LogitQ(LinearRule, SoftmaxRule):
@@ -41,6 +41,7 @@ class LogitQ(LinearRule, SoftmaxRule):
             exploration=exploration,
             initial=initial,
         )
+        require_shares(step_size=step_size, exploration=exploration)
         self.step_size, self.inverse_temperature = step_size, inverse_temperature
         self.exploration, self.initial = exploration, initial
 

@@ -510,3 +510,12 @@ def test_public_context_and_unequal_actions_and_lengths_go_through_every_family_
     assert seeing.status in (Status.CONVERGED, Status.BUDGET)
     one, other = (metrics.payoff_difference_r2(r.mechanism, game, data) for r in (blind, seeing))
     assert other > one and other > 0.5
+
+
+def test_a_learner_without_use_for_payoffs_is_still_estimated():
+    actions = np.tile(np.array([0, 0, 0, 1]), (3, 5))[:, :, None].repeat(3, axis=2)
+    data = TrajectoryDataset.from_arrays(actions, SIZES)
+    result = fit(data, Congestion(SIZES), MemoryK(SIZES, memory=0, ridge=1e-9), progress=False)
+    entropy = 0.75 * np.log(0.75) + 0.25 * np.log(0.25)  # of the observed frequencies
+    assert result.status is Status.NO_INFORMATION
+    assert result.log_likelihood_per_choice == pytest.approx(entropy, abs=1e-4)

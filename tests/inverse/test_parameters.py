@@ -97,3 +97,17 @@ def test_a_wrong_number_of_values_is_refused():
 def test_a_plain_number_is_refused_with_both_ways_to_give_it(unchecked, build, name):
     with pytest.raises(TypeError, match=rf"{name}: expected Fixed\(value\) .* Positive\(start\)"):
         build()
+
+
+@pytest.mark.parametrize(
+    ("rule", "wrong"),
+    [
+        (LogitQ, {"step_size": Fixed(1.5), "inverse_temperature": Fixed(1.0)}),
+        (LogitQ, {"step_size": Fixed(0.5), "inverse_temperature": Fixed(1.0), "exploration": Fixed(-0.1)}),
+        (BanditQ, {"step_size": Fixed([0.5, 2.0]), "inverse_temperature": Fixed(1.0)}),
+        (Hedge, {"step_size": Fixed(1.0), "forgetting": Positive(2.0)}),
+    ],
+)
+def test_shares_outside_zero_and_one_are_refused(rule, wrong):
+    with pytest.raises(ValueError, match=r"expected a share from 0 to 1; found .*; check the value"):
+        rule((2, 2), **wrong)

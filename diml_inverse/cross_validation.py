@@ -38,6 +38,11 @@ class RidgePath:
         """The ridge chosen."""
         return self.ridges[int(np.argmax(self.held_out))]
 
+    @property
+    def at_end(self) -> bool:
+        """Whether the weakest or the strongest ridge tried was best: others beyond it may be better."""
+        return self.best in (self.ridges[0], self.ridges[-1])
+
 
 @dataclass
 class _Descent:
@@ -81,7 +86,8 @@ def choose_ridge(
         arm = copy.deepcopy(model)
         arms.append((arm, Sample.of(train, arm), Sample.of(held_out, arm)))
         empty += _total(without_payoffs(train, model.learner), held_out)
-    descent = _Descent(model.mechanism.ridges, show)
+    unit = model.learner.payoff_scale()  # a payoff's prior precision is judged in units of the logits
+    descent = _Descent(tuple(ridge * unit**2 for ridge in model.mechanism.ridges), show)
     for ridge in descent.ridges():
         total = 0.0
         for arm, train, held_out in arms:

@@ -66,6 +66,11 @@ class LearningDynamics(nn.Module):
                 f"expected a log of agents with {self.mechanism.num_actions} actions; found "
                 f"{dataset.num_actions}; build the mechanism and the learner from data.num_actions"
             )
+        if dataset.available is not None and getattr(self.learner, "innovation", None) is not None:
+            raise ValueError(
+                "innovation: expected a log in which every action is always open; found `available`; leave "
+                "the innovation out, it would take closed actions for actions avoided"
+            )
         covariates = dataset.context if self.mechanism.context_size else None
         return self.mechanism.contexts(dataset.actions, covariates)
 
@@ -117,6 +122,7 @@ class LearningDynamics(nn.Module):
             uniforms: one number in [0, 1) per episode, step and agent.
             context: public covariates, where the mechanism has some.
         """
+        uniforms = uniforms.to(self.learner.mask.device)
         episodes, steps, _ = uniforms.shape
         state = self.learner.initial_state(episodes)
         actions, policies = [], []

@@ -44,7 +44,8 @@ def fit(
     The arguments are not changed: the result holds fitted copies in float64.
 
     Args:
-        dataset: the log; every episode given is used (keep test episodes out with `split`).
+        dataset: the log; every episode given is used, with Adam some of them for validation alone (keep
+            test episodes out with `split`). It is estimated where its tensors are; the result is on the CPU.
         mechanism: payoff model, whose values are the starting point.
         learner: learner rule; `Fixed` parameters are known, others are estimated along with the payoffs.
         optimizer: LBFGS(...) or Adam(...); None takes the one that suits the mechanism.
@@ -64,7 +65,7 @@ def fit(
     started = time.perf_counter()
     _require_identified_scale(mechanism, learner)
     settings = optimizer or mechanism.optimizer
-    model = LearningDynamics(copy.deepcopy(mechanism), copy.deepcopy(learner)).to(torch.float64)
+    model = _copied(mechanism, learner, dataset)
     sample = Sample.of(dataset, model)
     require_finite_start(model, sample)
     silent = is_silent(model, sample)
@@ -77,18 +78,20 @@ def fit(
     with torch.no_grad():
         log_likelihood = float(sample.log_likelihood(model))
         null_log_likelihood = float(null.log_likelihood(dataset).sum())
-    if outcome.status is not Status.DIVERGED and not silent:
-        if chance is None and float(model.mechanism.penalty().detach()) == 0:
+    if chance is None:
+        penalised = float(model.mechanism.penalty().detach()) > 0
+        nuisance = any(p.requires_grad for p in model.learner.parameters())
+        if (penalised or nuisance) and dataset.num_episodes > 1:
+            chance = _held_out_chance(_copied(mechanism, learner, dataset), dataset, learner, folds, seed)
+        else:
             chance = likelihood_ratio_is_chance(model, sample, log_likelihood, null_log_likelihood)
-        elif chance is None:
-            start = LearningDynamics(copy.deepcopy(mechanism), copy.deepcopy(learner)).to(torch.float64)
-            chance = _held_out_chance(start, dataset, learner, folds, seed)
-        if chance:
-            outcome.status = Status.NO_INFORMATION
+    exploded = outcome.status is Status.DIVERGED and isinstance(settings, Adam)
+    if chance and not exploded:
+        outcome.status = Status.NO_INFORMATION
     return FitResult(
         status=outcome.status,
-        mechanism=model.mechanism,
-        learner=model.learner,
+        mechanism=copy.deepcopy(model.mechanism).cpu(),
+        learner=copy.deepcopy(model.learner).cpu(),
         log_likelihood=log_likelihood,
         without_payoffs=null_log_likelihood,
         uniform=_uniform_log_likelihood(dataset),
@@ -99,8 +102,14 @@ def fit(
         ridge_path=path,
         situations=Situations.of(dataset, sample.contexts),
         seconds=time.perf_counter() - started,
-        seed=seed,
+        seed=int(seed),
     )
+
+
+def _copied(mechanism: Mechanism, learner: LearnerRule, dataset: TrajectoryDataset) -> LearningDynamics:
+    """A model of its own, in float64, where the log is."""
+    model = LearningDynamics(copy.deepcopy(mechanism), copy.deepcopy(learner))
+    return model.to(dataset.actions.device, torch.float64)
 
 
 def _estimate(
@@ -118,6 +127,7 @@ def _estimate(
     payoffs is chance.
     """
     path = None
+    known = {name: b.clone() for name, b in model.named_buffers() if b.is_floating_point()}
     if isinstance(settings, LBFGS):
         if ridge_is_open(model):
             path = choose_ridge(dataset, model, folds=folds, seed=seed, show=show)
@@ -136,6 +146,8 @@ def _estimate(
     else:
         outcome = maximise(model, train, settings, validation=validation, seed=seed, show=show)
     model.to(torch.float64)
+    for name, exact in known.items():  # known values are not to be rounded by a fit in float32
+        model.get_buffer(name).copy_(exact)
     null = without_payoffs(kept, model.learner)
     empty = Sample.of(held_out, null).per_choice(null)
     looks = [record.validation for record in outcome.history if record.validation is not None]
@@ -146,9 +158,7 @@ def _estimate(
 def _held_out_chance(
     start: LearningDynamics, dataset: TrajectoryDataset, learner: LearnerRule, folds: int, seed: int
 ) -> bool:
-    """Whether penalised fits, begun at the start, predict held-out episodes no better than chance."""
-    if dataset.num_episodes < 2:
-        return False
+    """Whether fits to other folds, begun at the start, predict held-out episodes no better than chance."""
 
     def refitted(train: TrajectoryDataset) -> LearningDynamics:
         arm = copy.deepcopy(start)  # not the fit to all episodes, which has seen the held-out ones

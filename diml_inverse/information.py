@@ -42,7 +42,8 @@ class NoPayoffs(Mechanism):
 
 def without_payoffs(train: TrajectoryDataset, learner: LearnerRule) -> LearningDynamics:
     """The learner with nothing to learn from, its free parameters fitted to the log."""
-    model = LearningDynamics(NoPayoffs(learner.num_actions), copy.deepcopy(learner)).to(torch.float64)
+    model = LearningDynamics(NoPayoffs(learner.num_actions), copy.deepcopy(learner))
+    model.to(train.actions.device, torch.float64)
     sample = Sample.of(train, model)
     free = [p for p in model.parameters() if p.requires_grad]
     total = sample.log_likelihood(model)
@@ -56,21 +57,27 @@ def is_silent(model: LearningDynamics, sample: Sample) -> bool:
 
     So it is with one-step episodes (learners choose before they have been paid) or a single action.
     """
-    parameters = [p for p in model.mechanism.parameters() if p.requires_grad]
-    total = sample.log_likelihood(model)
-    if not parameters or not total.requires_grad:
-        return bool(parameters)
-    grads = torch.autograd.grad(total, parameters, allow_unused=True)
-    return all(grad is None or not bool(grad.abs().max() > 1e-12) for grad in grads)
+    if not any(p.requires_grad for p in model.mechanism.parameters()):
+        return False
+    table = model.mechanism.payoff_table(sample.contexts).detach().requires_grad_()
+    payoffs = torch.nn.functional.embedding(sample.contexts.index, table)
+    log = sample.dataset
+    total = model.learner.log_likelihood(log.actions, payoffs, log.mask, log.update, log.available).sum()
+    if not total.requires_grad:
+        return True
+    (gradient,) = torch.autograd.grad(total, table, allow_unused=True)
+    return gradient is None or not bool(gradient.abs().max() > 1e-12)
 
 
 def likelihood_ratio_is_chance(
     model: LearningDynamics, sample: Sample, log_likelihood: float, null_log_likelihood: float
 ) -> bool:
-    """Whether an unpenalised fit beats the model without payoffs no better than chance would.
+    """Whether an unpenalised fit with a known learner beats the model without payoffs only by chance.
 
     2 (log L - log L0) is compared with the chi-squared quantile whose degrees of freedom are the free payoff
-    parameters, or the log's payoff differences if those are fewer.
+    parameters, or the log's payoff differences if those are fewer. Free learner parameters are not
+    identified without payoffs, which makes the ratio larger than chi-squared, and a penalty makes it smaller:
+    with these the test is used only where there is a single episode and nothing can be held out.
     """
     parameters = sum(p.numel() for p in model.mechanism.parameters() if p.requires_grad)
     differences = sample.contexts.agent.shape[0] * (max(model.mechanism.num_actions) - 1)

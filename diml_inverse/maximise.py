@@ -129,7 +129,7 @@ def require_finite_start(model: LearningDynamics, train: Sample) -> None:
     where = f"parameter {bad[0]} is not finite" if bad else "all parameters are finite"
     raise FloatingPointError(
         f"expected a finite log-likelihood at the start of the fit; found {value} ({where}); "
-        "check the starting values; an exploration of 0 gives probability 0 to choices of closed actions"
+        "check the starting values, and look for NaN or infinity in what the mechanism pays"
     )
 
 
@@ -164,13 +164,14 @@ class _Watch:
         self.history: list[Record] = []
         self._best: tuple[float, int, dict[str, Tensor]] = (-math.inf, 0, copy.deepcopy(model.state_dict()))
         self._choices = choices
+        self._unit = 1 / model.learner.payoff_scale()  # of payoffs that matter to a choice
         self._flat = 0
         self._first: float | None = None
         self._settled: list[Tensor] | None = None
 
     def look(self, step: int, loss: float, evaluate) -> Status | None:  # noqa: ANN001 - a callable
         settings = self._settings
-        if not math.isfinite(loss) or self._largest_parameter() > RUNAWAY:
+        if not math.isfinite(loss) or self._largest_parameter() > RUNAWAY * max(1.0, self._unit):
             return Status.DIVERGED
         if isinstance(settings, LBFGS):
             return self._look_lbfgs(step, loss, evaluate)
@@ -202,7 +203,7 @@ class _Watch:
             return Status.DIVERGED if self._drifts(self._settled) else Status.CONVERGED
         gained = (before - value) * self._choices
         self._flat = self._flat + 1 if gained < self._settings.gain else 0
-        if largest <= self._settings.tolerance or self._flat >= 2:
+        if largest <= self._settings.tolerance / max(1.0, self._unit) or self._flat >= 2:
             if bool(self._model.penalty().detach() > 0):
                 return Status.CONVERGED
             self._settled = [p.detach().clone() for p in self._model.mechanism.parameters()]
@@ -213,7 +214,7 @@ class _Watch:
         """Whether payoffs have moved since the gradient vanished."""
         pairs = list(zip(self._model.mechanism.parameters(), earlier, strict=True))
         moved = max((float((p.detach() - q).abs().max()) for p, q in pairs if q.numel()), default=0.0)
-        return moved > DRIFT * max([1.0, *(float(q.abs().max()) for _, q in pairs if q.numel())])
+        return moved > DRIFT * max([self._unit, *(float(q.abs().max()) for _, q in pairs if q.numel())])
 
     def _largest_parameter(self) -> float:
         return max(float(p.detach().abs().max()) for p in self._model.parameters() if p.numel())

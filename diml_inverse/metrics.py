@@ -36,6 +36,10 @@ class PayoffRecovery(float):
         self.factors = factors
         return self
 
+    def __getnewargs__(self) -> tuple[float, float, tuple[float, ...]]:
+        """What a copy is made from."""
+        return self.mean_squared_error, self.zero_predictor, self.factors
+
     def __repr__(self) -> str:
         """The R^2 with both errors."""
         return (
@@ -99,7 +103,8 @@ def interaction_share(truth: Mechanism | PayoffFunction, dataset: TrajectoryData
     """Share of the variance of own-action payoff differences that depends on what the others do.
 
     1 - sum of squared means over situations (per agent and own action) / sum of squares. Near 0 the log is
-    of one-agent problems side by side, and recovering it tests nothing strategic.
+    of one-agent problems side by side, and recovering it tests nothing strategic. Variation over a public
+    context counts as the others'.
     """
     values, weight = centred_deviations(truth, dataset), _scored(dataset).double()
     flat, weight = values.flatten(0, 1), weight.flatten(0, 1)

@@ -61,7 +61,10 @@ class Fixed(LearnerParameter):
     def __init__(self, value: Value, *, agents: int | None = None):
         super().__init__()
         self.value, self.agents = value, agents
-        self.register_buffer("constant", _as_tensor(value, agents))
+        constant = _as_tensor(value, agents)
+        if not bool(torch.isfinite(constant).all()):
+            raise ValueError(f"expected a finite number; found {value}; give the known value")
+        self.register_buffer("constant", constant)
 
     def forward(self) -> Float[Tensor, "*n"]:
         """The known value."""

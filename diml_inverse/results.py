@@ -123,7 +123,12 @@ def load_result(folder: str | Path, *, classes: Mapping[str, type[nn.Module]] | 
         raise FileNotFoundError(
             f"{folder}: expected {TEXT} and {TENSORS}; found no {TEXT}; give the folder that `save` wrote"
         )
-    text: dict[str, Any] = json.loads((folder / TEXT).read_text(encoding="utf-8"))
+    try:
+        text: dict[str, Any] = json.loads((folder / TEXT).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{folder / TEXT}: expected JSON; found {error}; the file is damaged, copy the result again"
+        ) from error
     if text.get("diml_result") != VERSION:
         raise ValueError(
             f"{folder / TEXT}: expected diml_result {VERSION}; found {text.get('diml_result')!r}; "

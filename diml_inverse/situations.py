@@ -33,7 +33,8 @@ class Situations:
         count = torch.zeros(contexts.agent.shape[0] * dataset.max_actions, dtype=torch.float64)
         count = count.index_add(0, cells, torch.ones(cells.shape[0], dtype=torch.float64))
         visits = count.view(-1, dataset.max_actions)
-        return cls(contexts.agent, contexts.statistic, contexts.context, visits)
+        context = None if contexts.context is None else contexts.context.cpu()
+        return cls(contexts.agent.cpu(), contexts.statistic.cpu(), context, visits)
 
     def payoffs(self, mechanism: Mechanism) -> Float[Tensor, "U A"]:
         """Payoffs of all own actions in each situation under a mechanism with the same statistic."""

@@ -34,7 +34,7 @@ def _plain(value: Any, owner: nn.Module, name: str) -> Any:
         return describe(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, np.ndarray | Tensor):
+    if isinstance(value, np.ndarray | np.generic | Tensor):
         return value.tolist()
     if isinstance(value, tuple | list):
         return [_plain(item, owner, name) for item in value]

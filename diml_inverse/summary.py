@@ -30,7 +30,8 @@ def summarise(result: "FitResult") -> str:
     ]
     if result.ridge_path is not None:
         best = max(result.ridge_path.held_out)
-        lines.append(f"  held-out episodes   {best:10.4f}   at ridge {result.ridge_path.best:.3g}")
+        end = ", the end of those tried" if result.ridge_path.at_end else ""
+        lines.append(f"  held-out episodes   {best:10.4f}   at ridge {result.ridge_path.best:.3g}{end}")
     validated = [record.validation for record in result.history if record.validation is not None]
     if validated and result.ridge_path is None:
         lines.append(f"  validation, at best {max(validated):10.4f}")

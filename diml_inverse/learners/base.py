@@ -28,7 +28,7 @@ class LearnerRule(nn.Module, abc.ABC):
     """
 
     mask: Bool[Tensor, "n A"]
-    identifies: ClassVar[str] = "nothing"
+    identifies: ClassVar[str] = "not stated by this rule (set `identifies` in its class)"
     scale_parameters: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, num_actions: tuple[int, ...]):
@@ -112,6 +112,12 @@ class LearnerRule(nn.Module, abc.ABC):
     def policy(self, state: Tensor) -> Float[Tensor, "*b n A"]:
         """Choice probabilities, 0 where an action does not exist."""
         return self.log_policy(state).exp()
+
+    def payoff_scale(self) -> float:
+        """What the rule multiplies payoffs by on their way to choice: 1 over it is their natural unit."""
+        values = [getattr(self, name)().detach().double().mean() for name in self.scale_parameters]
+        scale = float(torch.stack(values).prod()) if values else 1.0
+        return scale if scale > 0 else 1.0
 
     def free_scale_parameters(self) -> list[str]:
         """Names of the free parameters that only multiply the payoffs."""

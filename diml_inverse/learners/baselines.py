@@ -12,6 +12,7 @@ from diml_inverse.parameters import Fixed, LearnerParameter
 class Uniform(SoftmaxRule):
     """Every open action is equally likely."""
 
+    identifies = "nothing"
     exploration = None
 
     def initial_state(self, episodes: int) -> Float[Tensor, "E n A"]:
@@ -75,6 +76,7 @@ class MemoryK(SoftmaxRule):
         ValueError: for a negative memory, or more than two million weights.
     """
 
+    identifies = "nothing"
     exploration = None
 
     def __init__(self, num_actions: tuple[int, ...], *, memory: int = 1, ridge: float = 1.0):

@@ -1,6 +1,7 @@
 """Learners that collect steps and update once per batch, as PPO, A2C and DQN do."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -49,12 +50,16 @@ class Batched(LearnerRule):
             require_parameters(innovation=innovation)
         super().__init__(rule.num_actions)
         self.rule, self.every, self.innovation = rule, every, innovation
-        self._last: tuple[Tensor, Tensor | None, _Batches] | None = None
+        self._last: tuple[Tensor, Tensor | None, tuple[int, int | None], _Batches] | None = None
 
     @property
     def identifies(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """What the rule inside identifies."""
         return self.rule.identifies
+
+    def payoff_scale(self) -> float:
+        """That of the rule inside."""
+        return self.rule.payoff_scale()
 
     def free_scale_parameters(self) -> list[str]:
         """Those of the rule inside; with an innovation term the gain is in the same units."""
@@ -151,13 +156,16 @@ class Batched(LearnerRule):
 
     def _batches(self, actions: Tensor, update: Tensor | None) -> "_Batches":
         """The log's batches: data alone, so those of the last log asked about are kept."""
-        if self._last is None or self._last[0] is not actions or self._last[1] is not update:
-            self._last = (
-                actions,
-                update,
-                _Batches.of(self._index(actions, update), actions, self.mask.shape[1]),
-            )
-        return self._last[2]
+        versions = actions._version, None if update is None else update._version  # of edits in place
+        last = self._last
+        if last is None or last[0] is not actions or last[1] is not update or last[2] != versions:
+            batches = _Batches.of(self._index(actions, update), actions, self.mask.shape[1])
+            self._last = last = actions, update, versions, batches
+        return last[3]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies do not carry the last log along."""
+        return {**self.__dict__, "_last": None}
 
     def _index(self, actions: Tensor, update: Tensor | None) -> Int[Tensor, "E T n"]:
         """Number of the batch each step belongs to, counted from 0 in every episode and agent."""

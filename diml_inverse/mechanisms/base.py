@@ -131,6 +131,12 @@ class Mechanism(nn.Module, abc.ABC):
     def payoff_table(self, contexts: Contexts) -> Float[Tensor, "U A"]:
         """Payoffs of all own actions in each distinct situation; 0 beyond an agent's actions."""
         table = self.own_payoffs(contexts.agent, contexts.statistic, contexts.context)
+        expected = (contexts.agent.shape[0], self.mask.shape[1])
+        if table.shape != expected:
+            raise ValueError(
+                f"{type(self).__name__}.own_payoffs: expected payoffs of shape [U, A] = {expected}; found "
+                f"{tuple(table.shape)}; return one payoff for each own action in each situation"
+            )
         if bool(self.mask.all()):
             return table
         return torch.where(self.mask[contexts.agent], table, 0.0)

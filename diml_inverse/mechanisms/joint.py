@@ -1,6 +1,7 @@
 """Payoffs that may depend on who did what: the statistic is the others' whole action profile."""
 
 import abc
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int, Num
@@ -52,7 +53,18 @@ class JointMechanism(Mechanism, abc.ABC):
         """Puts every own action beside the others' actions and looks the joint action up."""
         joint, at, covariates = self._joint_actions(agent, statistic, context)
         given = (joint,) if covariates is None else (joint, covariates)
-        return self.joint_payoffs(*given).reshape(-1)[at]
+        payoffs = self.joint_payoffs(*given)
+        if payoffs.shape != joint.shape:
+            raise ValueError(
+                f"{type(self).__name__}.joint_payoffs: expected payoffs of shape [R, n] = "
+                f"{tuple(joint.shape)}; found {tuple(payoffs.shape)}; "
+                "return one payoff for each agent at each joint action"
+            )
+        return payoffs.reshape(-1)[at]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies do not carry the last situations along."""
+        return {**self.__dict__, "_known": None, "_of": None}
 
     def _joint_actions(
         self, agent: Tensor, statistic: Tensor, context: Tensor | None

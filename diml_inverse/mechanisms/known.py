@@ -13,7 +13,7 @@ class Known(JointMechanism):
     """Wraps `(actions int[..., n], context float[..., d] | None) -> float[..., n]`.
 
     Args:
-        payoff_function: NumPy or torch callable.
+        payoff_function: takes NumPy arrays; may return an array or a tensor.
         num_actions: number of actions of each agent.
         context_size: number of public covariates.
     """

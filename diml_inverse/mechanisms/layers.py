@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 WEIGHT_RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
-"""Strengths of the weights' prior that are tried, from strong to weak."""
+"""Strengths of the weights' prior that are tried, from strong to weak; for payoffs of order 1 or less."""
 
 
 def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 CELL_RIDGES = tuple(float(x) for x in np.logspace(4, -2, 13))
-"""Prior precisions of a cell that are tried, from strong to weak."""
+"""Prior precisions of a cell, in units of the learner's logits, that are tried, from strong to weak."""
 
 
 class RidgeTable(nn.Module):

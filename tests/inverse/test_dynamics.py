@@ -22,6 +22,7 @@ RULES = {
     "batched": lambda s: Batched(
         Hedge(s, step_size=Fixed(0.5), exploration=Positive(0.1)), every=3, innovation=Positive(0.5)
     ),
+    "batched, no innovation": lambda s: Batched(Hedge(s, step_size=Fixed(0.5)), every=3),
     "batched by marks": lambda s: Batched(BanditQ(s, step_size=Fixed(0.5), inverse_temperature=Fixed(2.0))),
     "memory": lambda s: MemoryK(s, memory=2),
     "uniform": Uniform,
@@ -70,6 +71,8 @@ def test_the_first_step_counts_and_uniform_is_minus_log_of_the_actions():
 @EVERY
 @pytest.mark.parametrize("masked", [False, True], ids=["all open", "some closed"])
 def test_padding_changes_neither_likelihood_nor_gradient(rule, masked):
+    if masked and rule is RULES["batched"]:
+        pytest.skip("an innovation term is refused where actions are closed (test_fit.py)")
     actions, lengths = played().actions, np.array([20, 1, 7, 13, 20, 2])
     own = np.arange(4) < np.asarray(SIZES)[:, None]
     available = (np.random.default_rng(1).random((*actions.shape, 4)) < 0.6) & own

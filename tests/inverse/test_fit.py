@@ -19,6 +19,7 @@ from diml_inverse import (
     fit,
     metrics,
 )
+from diml_inverse.information import is_silent
 from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ, MemoryK, Uniform
 from diml_inverse.maximise import Sample, maximise
 from diml_inverse.mechanisms import (
@@ -519,3 +520,68 @@ def test_a_learner_without_use_for_payoffs_is_still_estimated():
     entropy = 0.75 * np.log(0.75) + 0.25 * np.log(0.25)  # of the observed frequencies
     assert result.status is Status.NO_INFORMATION
     assert result.log_likelihood_per_choice == pytest.approx(entropy, abs=1e-4)
+
+
+def test_the_unit_of_payoffs_does_not_change_a_cross_validated_fit():
+    scores, ridges = [], []
+    for unit in (0.01, 1.0, 100.0):
+        game = diml_envs.Scaled(GAME, unit)
+        rule = diml_envs.LogitQ(step_size=0.3, inverse_temperature=2.0 / unit, exploration=0.05)
+        log = diml_envs.simulate(game, rule, episodes=20, horizon=30, seed=4)
+        data = TrajectoryDataset.from_arrays(log.actions, log.num_actions)
+        learner = LogitQ(
+            SIZES,
+            step_size=Fixed(0.3),
+            inverse_temperature=Fixed(2.0 / unit),
+            exploration=Fixed(0.05),
+        )
+        result = fit(data, TabularAnonymous(SIZES), learner, progress=False)
+        assert result.status is Status.CONVERGED and result.ridge_path is not None
+        ridges.append(result.ridge_path.best * unit**2)
+        scores.append(float(metrics.payoff_difference_r2(result.mechanism, game, data)))
+    assert ridges == pytest.approx([ridges[1]] * 3)
+    assert scores == pytest.approx([scores[1]] * 3, abs=0.005)
+
+
+def test_known_values_are_not_rounded_by_a_fit_in_single_precision():
+    log = diml_envs.simulate(GAME, diml_envs.LogitQ(), episodes=6, horizon=10, seed=0)
+    data = TrajectoryDataset.from_arrays(log.actions, log.num_actions)
+    learner = LogitQ(SIZES, step_size=Fixed(0.3), inverse_temperature=Fixed(1.0), exploration=Fixed(0.06))
+    result = fit(data, NeuralJoint(SIZES, width=8, ridge=0.1), learner, optimizer=QUICK, progress=False)
+    assert result.learner.learner_parameters()["exploration"]().item() == 0.06
+
+
+def test_payoffs_of_the_wrong_shape_are_refused_not_reshuffled():
+    class Transposed(Table):
+        def joint_payoffs(self, actions):
+            return super().joint_payoffs(actions).T
+
+    with pytest.raises(ValueError, match=r"Transposed.joint_payoffs: expected payoffs of shape \[R, n\]"):
+        Transposed(SIZES).deviation_payoffs([[0, 1, 2], [1, 1, 1]])
+
+
+def test_a_start_at_a_saddle_is_not_called_silent():
+    class Product(JointMechanism):
+        def __init__(self, num_actions):
+            super().__init__(num_actions)
+            self.bonus = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
+            self.weight = torch.nn.Parameter(torch.zeros(max(num_actions), dtype=torch.float64))
+
+        def joint_payoffs(self, actions):
+            return self.bonus * self.weight[actions]
+
+    log = diml_envs.simulate(GAME, diml_envs.LogitQ(), episodes=6, horizon=10, seed=0)
+    data = TrajectoryDataset.from_arrays(log.actions, log.num_actions)
+    model = LearningDynamics(
+        Product(SIZES), LogitQ(SIZES, step_size=Fixed(0.3), inverse_temperature=Fixed(1.0))
+    )
+    assert not is_silent(model, Sample.of(data, model))
+
+
+def test_innovation_refuses_logs_with_closed_actions():
+    log = diml_envs.simulate(GAME, diml_envs.LogitQ(), episodes=2, horizon=6, seed=0)
+    open_actions = np.ones((2, 6, 3, 3), dtype=bool)
+    data = TrajectoryDataset.from_arrays(log.actions, log.num_actions, available=open_actions)
+    rule = Batched(Hedge(SIZES, step_size=Fixed(1.0)), every=2, innovation=Positive(0.1))
+    with pytest.raises(ValueError, match="innovation: expected a log in which every action is always open"):
+        LearningDynamics(Congestion(SIZES), rule).log_likelihood(data)

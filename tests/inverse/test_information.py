@@ -6,9 +6,19 @@ import torch
 from scipy.stats import binom
 
 import diml_envs
-from diml_inverse import LBFGS, Adam, Fixed, LearningDynamics, Positive, Status, TrajectoryDataset, fit
+from diml_inverse import (
+    LBFGS,
+    Adam,
+    Bounded,
+    Fixed,
+    LearningDynamics,
+    Positive,
+    Status,
+    TrajectoryDataset,
+    fit,
+)
 from diml_inverse.information import LEVEL, gain_is_chance, is_silent, without_payoffs
-from diml_inverse.learners import BanditQ, Hedge, LogitQ, MemoryK, Uniform
+from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ, MemoryK, Uniform
 from diml_inverse.maximise import Sample
 from diml_inverse.mechanisms import (
     Congestion,
@@ -95,6 +105,33 @@ def test_uniformly_random_players_tell_nothing_over_many_seeds(family):
     claims = [estimate(family, random_players(s, 20, 20), seed=s).status for s in range(100, 100 + runs)]
     false = sum(status is not Status.NO_INFORMATION for status in claims)
     assert false <= allowed(runs), claims
+
+
+def free_logit_q():
+    parameters = {"step_size": Bounded(0.2), "exploration": Bounded(0.05)}
+    return LogitQ(SIZES, inverse_temperature=Fixed(1.0), **parameters)
+
+
+def free_batched_hedge():
+    parameters = {"forgetting": Bounded(0.05), "exploration": Bounded(0.05)}
+    return Batched(Hedge(SIZES, step_size=Fixed(1.0), **parameters), every=3, innovation=Positive(0.1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("learner", [free_logit_q, free_batched_hedge])
+def test_free_learner_parameters_do_not_make_random_players_informative(learner):
+    """Without payoffs these parameters are not identified, so a likelihood ratio would not be chi-squared."""
+    runs = 30
+    claims = [
+        fit(random_players(s, 10, 30), Congestion(SIZES), learner(), seed=s, progress=False).status
+        for s in range(200, 200 + runs)
+    ]
+    false = sum(status is not Status.NO_INFORMATION for status in claims)
+    assert false <= allowed(runs), claims
+
+
+def test_free_learner_parameters_do_not_hide_the_information_of_learners():
+    assert fit(learners(), Congestion(SIZES), free_logit_q(), progress=False).status is Status.CONVERGED
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -71,6 +71,6 @@ def test_table_of_environments_equals_the_registry():
 def test_table_of_learners_names_every_rule():
     table = README[README.index("## Learners") : README.index("## Your own learners")]
     named = set(re.findall(r"`(\w+)[`(]", table))
-    abstract = {"LearnerRule", "LinearRule", "SoftmaxRule"}
+    abstract = {"LearnerRule", "LinearRule", "QRule", "SoftmaxRule"}
     assert set(di.learners.__all__) - abstract <= named
     assert {"LogitQ", "Hedge", "BanditQ"} <= named

@@ -6,6 +6,7 @@ from diml_inverse.learners.baselines import MemoryK, StaticLogit, Uniform
 from diml_inverse.learners.batched import Batched
 from diml_inverse.learners.hedge import Hedge
 from diml_inverse.learners.logit_q import LogitQ
+from diml_inverse.learners.q_rule import QRule
 
 __all__ = [
     "BanditQ",
@@ -15,6 +16,7 @@ __all__ = [
     "LinearRule",
     "LogitQ",
     "MemoryK",
+    "QRule",
     "SoftmaxRule",
     "StaticLogit",
     "Uniform",

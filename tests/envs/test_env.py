@@ -2,6 +2,7 @@
 
 import warnings
 
+import gymnasium
 import numpy as np
 import pettingzoo
 import pytest
@@ -289,6 +290,8 @@ def test_unknown_arguments_of_a_registered_id_are_refused(env_id):
 
 
 def test_registering_again_changes_nothing():
+    before = {env_id: gymnasium.spec(env_id) for env_id in REGISTRY}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         register_all()
+    assert {env_id: gymnasium.spec(env_id) for env_id in REGISTRY} == before

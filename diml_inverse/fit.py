@@ -2,6 +2,8 @@
 
 import copy
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -127,32 +129,38 @@ def _estimate(
     payoffs is chance.
     """
     path = None
-    known = {name: b.clone() for name, b in model.named_buffers() if b.is_floating_point()}
     if isinstance(settings, LBFGS):
         if ridge_is_open(model):
             path = choose_ridge(dataset, model, folds=folds, seed=seed, show=show)
-        model.to(settings.dtype)
-        outcome = maximise(model, sample, settings, seed=seed, show=show)
-        model.to(torch.float64)
+        with _precision(model, settings.dtype):
+            outcome = maximise(model, sample, settings, seed=seed, show=show)
         if path is None:
             return outcome, None, None
         gain = (max(path.held_out) - path.without_payoffs) * dataset.num_choices
         return outcome, path, gain_is_chance([gain], choices=len(path.ridges))
     kept, held_out = dataset.split(settings.validation, seed=seed)
-    model.to(settings.dtype)
-    train, validation = Sample.of(kept, model), Sample.of(held_out, model)
-    if ridge_is_open(model):
-        outcome, path = descend_on_validation(model, train, validation, settings, seed=seed, show=show)
-    else:
-        outcome = maximise(model, train, settings, validation=validation, seed=seed, show=show)
-    model.to(torch.float64)
-    for name, exact in known.items():  # known values are not to be rounded by a fit in float32
-        model.get_buffer(name).copy_(exact)
+    with _precision(model, settings.dtype):
+        train, validation = Sample.of(kept, model), Sample.of(held_out, model)
+        if ridge_is_open(model):
+            outcome, path = descend_on_validation(model, train, validation, settings, seed=seed, show=show)
+        else:
+            outcome = maximise(model, train, settings, validation=validation, seed=seed, show=show)
     null = without_payoffs(kept, model.learner)
     empty = Sample.of(held_out, null).per_choice(null)
     looks = [record.validation for record in outcome.history if record.validation is not None]
     gains = [(look - empty) * held_out.num_choices for look in looks]
     return outcome, path, gain_is_chance(gains, choices=1 if path is None else len(path.ridges))
+
+
+@contextmanager
+def _precision(model: LearningDynamics, dtype: torch.dtype) -> Iterator[None]:
+    """The model in the optimiser's precision, then in float64 again; known values come back unrounded."""
+    known = {name: b.clone() for name, b in model.named_buffers() if b.is_floating_point()}
+    model.to(dtype)
+    yield
+    model.to(torch.float64)
+    for name, exact in known.items():
+        model.get_buffer(name).copy_(exact)
 
 
 def _held_out_chance(

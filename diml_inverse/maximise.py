@@ -87,7 +87,7 @@ def maximise(
     if not any(p.requires_grad for p in model.parameters()):
         return Outcome(Status.CONVERGED, [Record(0, train.per_choice(model))])
     require_finite_start(model, train)
-    batches = _Batches(model, train, settings, seed)
+    batches = _Batches(train, settings, seed)
     driver = settings.build(model)
     watch = _Watch(model, settings, validation, train.dataset.num_choices)
     stride = settings.iterations_per_step if isinstance(settings, LBFGS) else 1
@@ -136,8 +136,8 @@ def require_finite_start(model: LearningDynamics, train: Sample) -> None:
 class _Batches:
     """Training episodes for each step: all of them, or a random part."""
 
-    def __init__(self, model: LearningDynamics, train: Sample, settings: LBFGS | Adam, seed: int):
-        self._model, self._train = model, train
+    def __init__(self, train: Sample, settings: LBFGS | Adam, seed: int):
+        self._train = train
         size = None if isinstance(settings, LBFGS) else settings.batch_size
         self._size = None if size is None or size >= train.dataset.num_episodes else size
         self._random = np.random.default_rng(seed)

@@ -118,8 +118,7 @@ def show(env_id: EnvId, env: EnvOptions = None) -> None:
             env_id, **{"max_cycles": 12, "feedback": "full", **arguments, "render_mode": "ansi"}
         )
         known = inspect.signature(row.build).parameters
-        small = {key: size for key, size in {"num_agents": 2, "num_actions": 3}.items() if key in known}
-        instance = make_parallel(env_id, **{**small, **arguments})
+        instance = make_parallel(env_id, **{**row.small, **arguments})
     _console.print(f"{env_id}  ({row.mechanism.__name__})\n\n{_first_paragraph(row)}\n")
     agents = game.possible_agents
     _console.print(f"agents: {len(agents)} ({checks.listed(agents)})")

@@ -1,7 +1,7 @@
 """The table of registered environments, and their registration in PettingZoo and Gymnasium."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +23,16 @@ class Row:
     Args:
         mechanism: class of the mechanism; its docstring is the environment's page.
         build: builds the mechanism from keyword arguments.
+        source: where the rule comes from: author and year.
+        identifies: what a log of agents who learn by full information tells of its payoffs, in one line.
+        small: arguments of an instance with two agents, small enough for a payoff table.
     """
 
     mechanism: type[Mechanism]
     build: Callable[..., Mechanism]
+    source: str
+    identifies: str
+    small: Mapping[str, Any]
 
 
 def matrix_game(game: str = "prisoners_dilemma", payoffs: Any = None) -> MatrixGame:
@@ -42,12 +48,34 @@ def matrix_game(game: str = "prisoners_dilemma", payoffs: Any = None) -> MatrixG
     return MatrixGame.named(game) if payoffs is None else MatrixGame(payoffs)
 
 
+_DIFFERENCES = "payoff differences between own actions, per joint action of the others"
+_TWO_BY_THREE = {"num_agents": 2, "num_actions": 3}
+
+# one line per environment, in the order in which they are listed
 REGISTRY: dict[str, Row] = {
-    "diml/neural-v0": Row(NeuralJoint, NeuralJoint),
-    "diml/congestion-v0": Row(Congestion, Congestion),
-    "diml/public_goods-v0": Row(PublicGoods, PublicGoods),
-    "diml/anonymous-v0": Row(Anonymous, Anonymous),
-    "diml/matrix-v0": Row(MatrixGame, matrix_game),
+    "diml/neural-v0": Row(NeuralJoint, NeuralJoint, "An & Du 2026", _DIFFERENCES, _TWO_BY_THREE),
+    "diml/congestion-v0": Row(
+        Congestion,
+        Congestion,
+        "Rosenthal 1973; An & Du 2026",
+        "quadratic, and linear - toll but not the two apart",
+        _TWO_BY_THREE,
+    ),
+    "diml/public_goods-v0": Row(
+        PublicGoods,
+        PublicGoods,
+        "An & Du 2026",
+        "differences between contributions, per total of the others",
+        _TWO_BY_THREE,
+    ),
+    "diml/anonymous-v0": Row(
+        Anonymous,
+        Anonymous,
+        "An & Du 2026; Sandholm 2010",
+        "payoff differences, per counts of the others",
+        _TWO_BY_THREE,
+    ),
+    "diml/matrix-v0": Row(MatrixGame, matrix_game, "Fudenberg & Tirole 1991", _DIFFERENCES, {}),
 }
 
 

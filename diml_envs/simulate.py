@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from diml_envs.arguments import whole_number
 from diml_envs.learners.base import Learner
 from diml_envs.log import Log
-from diml_envs.mechanisms.base import Mechanism, PayoffFunction, Payoffs
+from diml_envs.mechanisms.base import Mechanism, Payoffs
+from diml_envs.mechanisms.payoff_function import PayoffFunction
 from diml_envs.progress import step_bar
 from diml_envs.provenance import describe, title, versions
 

@@ -2,17 +2,21 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import convolve
+from scipy.special import gammaln
 
 from diml_envs.arguments import whole_number
-from diml_envs.mechanisms.base import Mechanism, action_counts, action_sizes
+from diml_envs.mechanisms.arguments import action_sizes
+from diml_envs.mechanisms.counts import AnonymousMechanism
 from diml_envs.mechanisms.neural_joint import torch_linear
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class Anonymous(Mechanism):
+class Anonymous(AnonymousMechanism):
     """Symmetric game of many agents whose payoff differences depend on the others by a set share.
 
     Description:
@@ -126,21 +130,14 @@ class Anonymous(Mechanism):
             _kernel=scale * np.sqrt(interaction_share / (num_agents - 1)) * kernel,
         )
 
-    def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
-        """Return payoffs float64 [..., n] of joint actions int [..., n]."""
-        roots = np.sqrt(action_counts(actions, len(self._own)))  # K(a, a) = 0: one does not count oneself
-        return np.take_along_axis(self._own + roots @ self._kernel.T, actions, axis=-1)
-
-    def deviation_payoffs(
-        self, actions: NDArray[np.integer], context: NDArray | None = None
+    def count_payoffs(
+        self, counts: NDArray[np.integer], context: NDArray | None = None
     ) -> NDArray[np.float64]:
-        """Return deviation payoffs float64 [..., n, A] of joint actions int [..., n]."""
-        counts = action_counts(actions, len(self._own))
+        """Return float64 [..., A, A]: what a would earn whoever takes b now, from counts int [..., A]."""
         roots = np.sqrt(counts)
         everyone = self._own + roots @ self._kernel.T  # [..., A], as if one's own action were an opponent's
         less = np.sqrt(np.maximum(counts - 1, 0)) - roots  # [..., A], what taking oneself out does to a root
-        less = np.take_along_axis(less, actions, axis=-1)  # [..., n]
-        return everyone[..., None, :] + less[..., None] * self._kernel.T[actions]
+        return everyone[..., None, :] + less[..., None] * self._kernel.T
 
 
 def _dominance(rng: np.random.Generator, size: int, embedding: int, width: int) -> NDArray[np.float64]:
@@ -157,8 +154,12 @@ def _dominance(rng: np.random.Generator, size: int, embedding: int, width: int) 
 
 def _mean_root_product(opponents: int, size: int) -> float:
     """Return the mean of sqrt(c_1 c_2) / N over all count vectors of N opponents and A actions, A >= 3."""
-    roots = np.sqrt(np.arange(opponents + 1))
-    products = np.convolve(roots, roots)[: opponents + 1]  # at s: sum of sqrt(c_1 c_2) over c_1 + c_2 = s
-    vectors = math.comb(opponents + size - 1, size - 1)
-    rest = [math.comb(opponents - s + size - 3, size - 3) / vectors for s in range(opponents + 1)]
-    return float(products @ np.array(rest)) / opponents
+    totals = np.arange(opponents + 1)
+    products = convolve(np.sqrt(totals), np.sqrt(totals))[: opponents + 1]  # sums of sqrt(c_1 c_2)
+    rest = _log_compositions(opponents - totals, size - 2) - _log_compositions(opponents, size)
+    return float(products @ np.exp(rest)) / opponents
+
+
+def _log_compositions(total: Any, parts: int) -> Any:
+    """Return the log of the number of vectors of `parts` counts that sum to `total`."""
+    return gammaln(total + parts) - gammaln(total + 1) - gammaln(parts)

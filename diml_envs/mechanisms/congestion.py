@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diml_envs.arguments import whole_number
-from diml_envs.mechanisms.base import Mechanism, action_counts, action_sizes, checked_array, own_actions_only
+from diml_envs.mechanisms.arguments import action_sizes, checked_array
+from diml_envs.mechanisms.counts import AnonymousMechanism
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class Congestion(Mechanism):
+class Congestion(AnonymousMechanism):
     """Congestion game with affine-quadratic costs and a payment proportional to the load.
 
     Description:
@@ -89,16 +90,9 @@ class Congestion(Mechanism):
         }
         self._assign(num_actions=sizes, seed=seed, **arrays)
 
-    def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
-        """Return payoffs float64 [..., n] of joint actions int [..., n]."""
-        load = np.take_along_axis(action_counts(actions, len(self.linear)), actions, axis=-1)
-        return load * (self.toll[actions] - self.linear[actions] - self.quadratic[actions] * load)
-
-    def deviation_payoffs(
-        self, actions: NDArray[np.integer], context: NDArray | None = None
+    def count_payoffs(
+        self, counts: NDArray[np.integer], context: NDArray | None = None
     ) -> NDArray[np.float64]:
-        """Return deviation payoffs float64 [..., n, A] of joint actions int [..., n]."""
-        roads = np.arange(len(self.linear))
-        load = action_counts(actions, len(roads))[..., None, :] + (actions[..., None] != roads)  # [..., n, A]
-        values = load * (self.toll - self.linear - self.quadratic * load)
-        return own_actions_only(values, self.num_actions)
+        """Return float64 [..., A, A]: what a would earn whoever takes b now, from counts int [..., A]."""
+        load = counts[..., None, :] + (1 - np.eye(len(self.linear), dtype=np.int64))
+        return load * (self.toll - self.linear - self.quadratic * load)

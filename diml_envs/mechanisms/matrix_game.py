@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diml_envs.arguments import did_you_mean
-from diml_envs.mechanisms.base import Mechanism, own_actions_only
+from diml_envs.mechanisms.base import Mechanism
+from diml_envs.mechanisms.deviations import own_actions_only
 
 # Two agents; entry [a_0][a_1] is the pair of payoffs.
 _GAMES: dict[str, list[list[tuple[float, float]]]] = {

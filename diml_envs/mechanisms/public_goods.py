@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diml_envs.arguments import whole_number
-from diml_envs.mechanisms.base import Mechanism, action_mask, action_sizes, own_actions_only
+from diml_envs.mechanisms.arguments import action_sizes
+from diml_envs.mechanisms.base import Mechanism
+from diml_envs.mechanisms.deviations import action_mask, own_actions_only
 from diml_envs.mechanisms.neural_joint import torch_linear
 
 Subsidies = Callable[[NDArray[np.float64], NDArray[np.float64]], Any]

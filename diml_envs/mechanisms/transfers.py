@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diml_envs.mechanisms.base import Mechanism, checked_array, own_actions_only
+from diml_envs.mechanisms.arguments import checked_array
+from diml_envs.mechanisms.base import Mechanism
+from diml_envs.mechanisms.deviations import own_actions_only
 
 
 class Transfer(Mechanism):
@@ -14,9 +16,15 @@ class Transfer(Mechanism):
 
     mechanism: Mechanism
 
-    def draw_context(self, rng: np.random.Generator, step: int, size: tuple[int, ...]) -> NDArray[np.float64]:
-        """Draw the public context of the wrapped mechanism, float64 [*size, d]."""
-        return self.mechanism.draw_context(rng, step, size)
+    def draw_context(
+        self,
+        rng: np.random.Generator,
+        step: int,
+        size: tuple[int, ...],
+        previous: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float64]:
+        """Draw the context of the wrapped mechanism, float64 [*size, d]."""
+        return self.mechanism.draw_context(rng, step, size, previous)
 
     def _wrap(self, mechanism: Mechanism) -> None:
         if not isinstance(mechanism, Mechanism):
@@ -219,12 +227,19 @@ class PublicState(Transfer):
         inner, state = self._split(context)
         return self.mechanism.deviation_payoffs(actions, inner) * state[..., None, None]
 
-    def draw_context(self, rng: np.random.Generator, step: int, size: tuple[int, ...]) -> NDArray[np.float64]:
+    def draw_context(
+        self,
+        rng: np.random.Generator,
+        step: int,
+        size: tuple[int, ...],
+        previous: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float64]:
         """Draw the context float64 [*size, d]: the wrapped mechanism's, then the state."""
         state = rng.choice(self.levels, size=(*size, 1))
         if self.mechanism.context_size == 0:
             return state
-        return np.concatenate([self.mechanism.draw_context(rng, step, size), state], axis=-1)
+        inner = None if previous is None else previous[..., :-1]
+        return np.concatenate([self.mechanism.draw_context(rng, step, size, inner), state], axis=-1)
 
     def _split(self, context: NDArray | None) -> tuple[NDArray | None, NDArray]:
         if context is None:

@@ -32,7 +32,7 @@ class Weather(diml_envs.Mechanism):
     def deviation_payoffs(self, actions, context=None):
         return (context * np.array([1.0, 2.0]))[:, None] + np.array([0.0, 1.0])
 
-    def draw_context(self, rng, step, size):
+    def draw_context(self, rng, step, size, previous=None):
         return np.full((*size, 1), 10.0 + step)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diml_envs.mechanisms import Mechanism
+from diml_envs.observations import visible_covariates
 
 
 def require_mechanism(found: object) -> None:
@@ -18,9 +19,8 @@ def require_mechanism(found: object) -> None:
 
 
 def require_same_shape(found: Mechanism, expected: Mechanism) -> None:
-    """Raise ValueError unless both have the same agents, actions and context size."""
-    shapes = [(tuple(m.num_actions), m.context_size) for m in (found, expected)]
-    if shapes[0] != shapes[1]:
+    """Raise ValueError unless both have the same agents and actions and show agents the same covariates."""
+    if tuple(found.num_actions) != tuple(expected.num_actions) or not _show_the_same(found, expected):
         raise ValueError(
             f"cannot swap in {mechanism_title(found)}: expected a mechanism for {_shape_text(expected)}, "
             f"found one for {_shape_text(found)}. Build it for the same agents, actions and context "
@@ -78,7 +78,14 @@ def _is_action(found: object, size: int) -> bool:
     return whole and 0 <= int(found) < size  # pyright: ignore[reportArgumentType]
 
 
+def _show_the_same(found: Mechanism, expected: Mechanism) -> bool:
+    shown = [visible_covariates(mechanism) for mechanism in (found, expected)]
+    return np.array_equal(*(table[:, table.any(axis=0)] for table in shown))
+
+
 def _shape_text(mechanism: Mechanism) -> str:
     sizes = tuple(mechanism.num_actions)
     actions = f"{sizes[0]} actions each" if len(set(sizes)) == 1 else f"num_actions={sizes}"
-    return f"{len(sizes)} agents with {actions} and {mechanism.context_size} context features"
+    shown = visible_covariates(mechanism)
+    private = "" if (shown == shown[:1]).all() else f" ({shown.sum(axis=1).tolist()} seen by each agent)"
+    return f"{len(sizes)} agents with {actions} and {shown.any(axis=0).sum()} context features{private}"

@@ -14,7 +14,7 @@ from pettingzoo import ParallelEnv
 from diml_envs import checks, rendering
 from diml_envs.arguments import require_choice, whole_number
 from diml_envs.mechanisms import Mechanism
-from diml_envs.observations import ObservationMode, PublicView
+from diml_envs.observations import ObservationMode, View
 
 FeedbackMode = Literal["bandit", "full"]
 
@@ -25,13 +25,13 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
     """Agents choose actions at the same time, again and again; a mechanism decides what each of them earns.
 
     Description:
-        At step t every agent sees the public context x_t (where the mechanism has one), all choose actions
-        a_t at once, and agent i earns u_i(a_t, x_t), where u is the mechanism in force. Payoffs depend on
-        the present joint action alone, so the only thing that carries over between steps is what the
-        agents have learned. The mechanism can be swapped: `env.mechanism = m` holds from the next step on,
-        `env.reset(options={"mechanism": m})` from the new episode on, and either stays in force until
-        changed again, also across later resets. Only a mechanism with the same agents, actions and
-        context size is accepted.
+        At step t every agent sees the context x_t (where the mechanism has one, and as far as it lets the
+        agent see it), all choose actions a_t at once, and agent i earns u_i(a_t, x_t), where u is the
+        mechanism in force. Payoffs depend on the present joint action and context alone, so the only thing
+        that carries over between steps is what the agents have learned. The mechanism can be swapped:
+        `env.mechanism = m` holds from the next step on, `env.reset(options={"mechanism": m})` from the new
+        episode on, and either stays in force until changed again, also across later resets. Only a
+        mechanism with the same agents, actions and visible context is accepted.
 
     Agents:
         `agent_0`, `agent_1`, ...: as many as the mechanism has, all present until the end.
@@ -40,17 +40,18 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         `Discrete(mechanism.num_actions[i])` for agent i; the sizes may differ between agents.
 
     Observations:
-        Public, hence the same for all agents: a float32 `Box` with one dimension.
+        A float32 `Box` with one dimension, the same for all agents but for private covariates.
         `"none"`: the constant 1.0 (stateless play). `"counts"`: how many agents took each action in the
         last joint action, shape [A]. `"joint"`: the last joint action as concatenated one-hot vectors, shape
-        [sum of num_actions]. Zeros at reset for the last two. Where the mechanism has a public context, the
-        d features that hold for the coming joint action are appended. `state()` is the share of the
-        episode that is left, then the last joint action as one-hot vectors, then the context.
+        [sum of num_actions]. Zeros at reset for the last two. The covariates that the agent sees and that
+        hold for the coming joint action are appended. `state()` is the share of the episode that is left,
+        then the last joint action as one-hot vectors, then the covariates that somebody sees.
 
     Payoffs:
-        Rewards are the mechanism's payoffs, Python floats. Under `feedback="full"` each agent's info holds
-        `"deviation_payoffs"`, float64 [num_actions[i]]: what each own action would have earned against what
-        the others just did (zeros at reset, when nothing has been played). Under `"bandit"` it is empty.
+        Rewards are the mechanism's payoffs, Python floats, plus its noise where it has some. Under
+        `feedback="full"` each agent's info holds `"deviation_payoffs"`, float64 [num_actions[i]]: what each
+        own action would have earned against what the others just did, and `"joint_action"`, int64 [n]: what
+        everybody did (zeros at reset, when nothing has been played). Under `"bandit"` it is empty.
 
     Episode end:
         All agents are truncated together once `max_cycles` steps have been played; nobody is terminated.
@@ -99,13 +100,15 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         self.agents = []
         self.last_actions: np.ndarray | None = None  # [n], the joint action of the last step
         self.last_context: np.ndarray | None = None  # [d], the context under which the last step was paid
+        self.last_noise: np.ndarray | None = None  # [n, A], what was added to the last deviation payoffs
         self._context: np.ndarray | None = None  # [d], the context that holds for the coming joint action
         self._mechanism = mechanism
-        self._view = PublicView(tuple(mechanism.num_actions), mechanism.context_size)
+        self._view = View(mechanism)
         self._sizes = np.array(mechanism.num_actions)  # [n]
         self._num_actions = dict(zip(self.possible_agents, self._view.num_actions, strict=True))
         self._action_spaces = {agent: spaces.Discrete(size) for agent, size in self._num_actions.items()}
-        self._observation_space = self._view.space(observation)
+        seen = self._view.boxes(observation)
+        self._observation_spaces = dict(zip(self.possible_agents, seen, strict=True))
         self.state_space = self._view.state_space()
         self._np_random: np.random.Generator | None = None
         self._has_reset = False
@@ -119,7 +122,7 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
 
         Raises:
             TypeError: the new value is no `Mechanism`.
-            ValueError: its agents, actions or context size are not those of this environment.
+            ValueError: its agents, actions or visible context are not those of this environment.
         """
         return self._mechanism
 
@@ -127,24 +130,28 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
     def mechanism(self, mechanism: Mechanism) -> None:
         checks.require_mechanism(mechanism)
         checks.require_same_shape(mechanism, self._mechanism)
+        resized = mechanism.context_size != self._mechanism.context_size
         self._mechanism = mechanism
+        self._view = View(mechanism)
+        if resized and self.agents:
+            self._context = self._draw_context(None)
 
     @property
     def context(self) -> np.ndarray | None:
-        """The public context [d] that holds for the coming joint action; None without one."""
+        """The context [d] that holds for the coming joint action; None without one."""
         return self._context
 
     @property
     def np_random(self) -> np.random.Generator:
-        """The generator of the public context; `reset(seed=...)` seeds it, else the system's entropy does."""
+        """The generator of context and noise; `reset(seed=...)` seeds it, else the system's entropy does."""
         if self._np_random is None:
             self._np_random, _ = seeding.np_random()
         return self._np_random
 
     def observation_space(self, agent: str) -> spaces.Box:
-        """Space of the public observation, one object shared by all agents."""
+        """Space of the agent's observation, always the same object."""
         self._require_agent(agent)
-        return self._observation_space
+        return self._observation_spaces[agent]
 
     def action_space(self, agent: str) -> spaces.Discrete:
         """The agent's own `Discrete` space."""
@@ -157,7 +164,7 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         """Start a new episode.
 
         Args:
-            seed: reseeds the draws of the public context; None goes on with the present generator.
+            seed: reseeds the draws of context and noise; None goes on with the present generator.
             options: `{"mechanism": m}` swaps the mechanism, which stays in force until changed again.
                 Other keys are ignored.
 
@@ -175,11 +182,11 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         self.last_actions = self.last_context = None
         self._has_reset = True
         self._step = 0
-        self._context = self._draw_context()
+        self._context = self._draw_context(None)
         self._history = rendering.History()
         if self.render_mode == "human":
             self.render()
-        return self._observe(), self._infos(None)
+        return self._observe(), self._infos(None, None)
 
     def step(
         self, actions: Mapping[str, int]
@@ -201,20 +208,20 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         if not self.agents:
             raise ResetNeeded("expected a running episode, but the episode has ended; call reset()")
         joint = self._joint_action(actions)
-        payoffs = self._mechanism.payoffs(joint, self._context)  # [n]
+        payoffs, own = self._told(joint)
         checks.require_finite(payoffs, self._mechanism)
         self.last_actions, self.last_context = joint, self._context
-        infos = self._infos(joint)
         self._step += 1
         truncated = self._step >= self.max_cycles
-        self._context = self._draw_context()
+        if self._context is not None:
+            self._context = self._draw_context(self._context)
         agents = self.possible_agents
         result = (
             self._observe(),
             dict(zip(agents, payoffs.tolist(), strict=True)),
             dict.fromkeys(agents, False),
             dict.fromkeys(agents, truncated),
-            infos,
+            self._infos(joint, own),
         )
         if truncated:
             self.agents = []
@@ -262,25 +269,34 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
             self._window.close()
             self._window = None
 
-    def _draw_context(self) -> np.ndarray | None:
+    def _draw_context(self, previous: np.ndarray | None) -> np.ndarray | None:
         if self._mechanism.context_size == 0:
             return None
-        return self._mechanism.draw_context(self.np_random, self._step, ())
+        return self._mechanism.draw_context(self.np_random, self._step, (), previous)
+
+    def _told(self, joint: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Payoffs [n], and under full feedback deviation payoffs [n, A], as agents are told them."""
+        self.last_noise = noise = self._mechanism.draw_noise(self.np_random, ())
+        if self.feedback == "bandit":
+            payoffs = self._mechanism.payoffs(joint, self._context)
+            return (payoffs if noise is None else payoffs + _chosen(noise, joint)), None
+        own = self._mechanism.deviation_payoffs(joint, self._context)
+        if noise is None:
+            return self._mechanism.payoffs(joint, self._context), own
+        return _chosen(own + noise, joint), own + noise
 
     def _observe(self) -> dict[str, np.ndarray]:
-        public = self._view.observe(self.observation, self.last_actions, self._context)
-        rows = np.tile(public, (len(self.possible_agents), 1))  # so that no two agents share memory
+        rows = self._view.observe(self.observation, self.last_actions, self._context)
         return dict(zip(self.possible_agents, rows, strict=True))
 
-    def _infos(self, joint: np.ndarray | None) -> _Infos:
+    def _infos(self, joint: np.ndarray | None, own: np.ndarray | None) -> _Infos:
         if self.feedback == "bandit":
             return {agent: {} for agent in self.possible_agents}
-        if joint is None:
-            return {a: {"deviation_payoffs": np.zeros(size)} for a, size in self._num_actions.items()}
-        payoffs = self._mechanism.deviation_payoffs(joint, self.last_context)  # [n, A]
+        if joint is None or own is None:
+            joint, own = np.zeros_like(self._sizes), np.zeros((len(self._sizes), self._sizes.max()))
         return {
-            agent: {"deviation_payoffs": row[:size].copy()}
-            for (agent, size), row in zip(self._num_actions.items(), payoffs, strict=True)
+            agent: {"deviation_payoffs": row[:size].copy(), "joint_action": joint.copy()}
+            for (agent, size), row in zip(self._num_actions.items(), own, strict=True)
         }
 
     def _joint_action(self, actions: Mapping[str, int]) -> np.ndarray:
@@ -300,3 +316,7 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         if agent not in self._action_spaces:
             first, last = self.possible_agents[0], self.possible_agents[-1]
             raise KeyError(f"expected an agent from {first} to {last}, found {agent!r}")
+
+
+def _chosen(values: np.ndarray, joint: np.ndarray) -> np.ndarray:
+    return values[np.arange(len(joint)), joint]

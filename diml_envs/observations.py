@@ -1,75 +1,109 @@
-"""What the agents of an IncentiveEnv see: the last joint action and the public context as float32 arrays."""
+"""What the agents of an IncentiveEnv see: the last joint action and the context as float32 arrays."""
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from gymnasium import spaces
 
+from diml_envs.mechanisms import Mechanism
+from diml_envs.mechanisms.counts import action_counts
+
 ObservationMode = Literal["none", "counts", "joint"]
 
 
-@dataclass(frozen=True, eq=False)
-class PublicView:
-    """Encodes joint actions; a joint action is None before anything has been played.
+class View:
+    """Encodes joint actions and contexts, one or a batch; a joint action is None before anything is played.
 
     Args:
+        mechanism: whose agents, actions and context are seen.
+
+    Attributes:
         num_actions: own actions of each agent, length n.
-        context_size: number of public covariates appended to every encoding.
+        columns: for each agent the indices of the covariates it sees.
     """
 
-    num_actions: tuple[int, ...]
-    context_size: int
-    offsets: np.ndarray = field(init=False, repr=False)
+    def __init__(self, mechanism: Mechanism):
+        """Locate each agent's one-hot block and covariates."""
+        self.num_actions = tuple(mechanism.num_actions)
+        shown = visible_covariates(mechanism)
+        self.columns = [np.flatnonzero(row) for row in shown]
+        self._seen = np.flatnonzero(shown.any(axis=0))
+        self._public = bool((shown == shown[:1]).all())
+        self._offsets = np.cumsum((0, *self.num_actions[:-1]))
 
-    def __post_init__(self):
-        """Locate each agent's one-hot block."""
-        object.__setattr__(self, "offsets", np.cumsum((0, *self.num_actions[:-1])))
-
-    def space(self, mode: ObservationMode) -> spaces.Box:
-        """Box of `observe(mode, ...)`."""
-        if mode == "none":
-            return self._box(1, 1.0)  # low is 0 although only 1 occurs: an empty interval draws warnings
-        if mode == "counts":
-            return self._box(max(self.num_actions), float(len(self.num_actions)))
-        return self._box(sum(self.num_actions), 1.0)
+    def boxes(self, mode: ObservationMode) -> list[spaces.Box]:
+        """Box of each agent's `observe(mode, ...)`; one object for all where all see the same."""
+        sizes = {"none": 1, "counts": max(self.num_actions), "joint": sum(self.num_actions)}
+        high = float(len(self.num_actions)) if mode == "counts" else 1.0
+        # under "none" low is 0 although only 1 occurs: an empty interval draws warnings
+        if self._public:
+            return [_box(sizes[mode], high, len(self._seen))] * len(self.columns)
+        return [_box(sizes[mode], high, len(columns)) for columns in self.columns]
 
     def state_space(self) -> spaces.Box:
         """Box of `state(...)`."""
-        return self._box(1 + sum(self.num_actions), 1.0)
+        return _box(1 + sum(self.num_actions), 1.0, len(self._seen))
 
     def observe(
-        self, mode: ObservationMode, actions: np.ndarray | None, context: np.ndarray | None
-    ) -> np.ndarray:
-        """The public observation under a mode, one-dimensional."""
+        self,
+        mode: ObservationMode,
+        actions: np.ndarray | None,
+        context: np.ndarray | None,
+        batch: tuple[int, ...] = (),
+    ) -> list[np.ndarray]:
+        """Observation of each agent, float32 [*batch, size], no two sharing memory.
+
+        Args:
+            mode: what is shown of the last joint action.
+            actions: int [*batch, n] or None.
+            context: float [*batch, d] or None.
+            batch: shape of the batch.
+        """
         if mode == "none":
-            return _join(np.ones(1), context)
-        return _join(self.counts(actions) if mode == "counts" else self.one_hot(actions), context)
+            features = np.ones((*batch, 1), dtype=np.float32)
+        else:
+            features = (self.counts if mode == "counts" else self.one_hot)(actions, batch)
+        if context is not None and not self._public:
+            return [_join(features, context[..., columns]) for columns in self.columns]
+        if context is not None:
+            features = _join(features, context[..., self._seen])
+        rows = np.empty((len(self.columns), *features.shape), dtype=np.float32)
+        rows[:] = features
+        return list(rows)
 
     def state(self, left: float, actions: np.ndarray | None, context: np.ndarray | None) -> np.ndarray:
-        """Share of the episode that is left, last joint action, context."""
-        return _join(np.concatenate([[left], self.one_hot(actions)]), context)
+        """Share of the episode that is left, last joint action, every covariate that somebody sees."""
+        features = np.concatenate([[left], self.one_hot(actions)])
+        return features.astype(np.float32) if context is None else _join(features, context[self._seen])
 
-    def counts(self, actions: np.ndarray | None) -> np.ndarray:
-        """How many agents took each action, int64 [A]."""
-        played = np.zeros(0, dtype=np.int64) if actions is None else actions
-        return np.bincount(played, minlength=max(self.num_actions))
+    def counts(self, actions: np.ndarray | None, batch: tuple[int, ...] = ()) -> np.ndarray:
+        """How many agents took each action, int64 [*batch, A]."""
+        size = max(self.num_actions)
+        if actions is None:
+            return np.zeros((*batch, size), dtype=np.int64)
+        return action_counts(actions, size) if batch else np.bincount(actions, minlength=size)
 
-    def one_hot(self, actions: np.ndarray | None) -> np.ndarray:
-        """Concatenated one-hot vectors, float64 [sum of num_actions]."""
-        encoded = np.zeros(sum(self.num_actions))
+    def one_hot(self, actions: np.ndarray | None, batch: tuple[int, ...] = ()) -> np.ndarray:
+        """Concatenated one-hot vectors, float32 [*batch, sum of num_actions]."""
+        encoded = np.zeros((*batch, sum(self.num_actions)), dtype=np.float32)
         if actions is not None:
-            encoded[self.offsets + actions] = 1.0
+            np.put_along_axis(encoded, self._offsets + actions, 1.0, axis=-1)
         return encoded
 
-    def _box(self, size: int, high: float) -> spaces.Box:
-        extra = self.context_size  # covariates are unbounded as far as the environment knows
-        return spaces.Box(
-            low=np.array([0.0] * size + [-np.inf] * extra, dtype=np.float32),
-            high=np.array([high] * size + [np.inf] * extra, dtype=np.float32),
-        )
+
+def visible_covariates(mechanism: Mechanism) -> np.ndarray:
+    """Which covariates each agent of a mechanism sees, bool [n, d]."""
+    if mechanism.visible is None:
+        return np.ones((mechanism.num_agents, mechanism.context_size), dtype=bool)
+    return np.asarray(mechanism.visible)
 
 
-def _join(features: np.ndarray, context: np.ndarray | None) -> np.ndarray:
-    joined = features if context is None else np.concatenate([features, context])
-    return joined.astype(np.float32)
+def _box(size: int, high: float, covariates: int) -> spaces.Box:
+    return spaces.Box(  # covariates are unbounded as far as the environment knows
+        low=np.array([0.0] * size + [-np.inf] * covariates, dtype=np.float32),
+        high=np.array([high] * size + [np.inf] * covariates, dtype=np.float32),
+    )
+
+
+def _join(features: np.ndarray, covariates: np.ndarray) -> np.ndarray:
+    return np.concatenate([features, covariates], axis=-1, dtype=np.float32, casting="same_kind")

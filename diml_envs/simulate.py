@@ -24,8 +24,9 @@ def simulate(
 ) -> Log:
     """Let agents who all follow one learning rule play a mechanism.
 
-    At each step: the public context is drawn (where there is one), every agent draws an action from its
-    choice probabilities by inverse distribution function, everyone is paid, everyone updates. All draws
+    At each step: the context is drawn (where there is one), every agent draws an action from its choice
+    probabilities by inverse distribution function, everyone is paid (with noise, where the mechanism has
+    some), everyone updates. All draws
     come from one generator: equal seeds give equal logs, and games of the same size without context share
     their random numbers.
 
@@ -68,12 +69,16 @@ def simulate(
     policies = np.empty((episodes, horizon, n, max(sizes))) if record_probabilities else None
     contexts = np.empty((episodes, horizon, game.context_size)) if game.context_size else None
     state = learner.initial_state(episodes, sizes)
+    context = None
     with step_bar(progress, horizon) as advance:
         for t in range(horizon):
-            context = game.draw_context(rng, t, (episodes,)) if game.context_size else None
+            if contexts is not None:
+                contexts[:, t] = context = game.draw_context(rng, t, (episodes,), context)
             probabilities = learner.probabilities(state, sizes)
             chosen = draw_actions(rng, probabilities, sizes)
             own = game.deviation_payoffs(chosen, context)  # [E, n, A]
+            if (noise := game.draw_noise(rng, (episodes,))) is not None:
+                own = own + noise
             if not np.isfinite(own).all():
                 raise ValueError(
                     f"expected finite payoffs of {title(mechanism)}, found NaN or infinity at step {t}"
@@ -82,8 +87,6 @@ def simulate(
             payoffs[:, t] = np.take_along_axis(own, chosen[..., None], axis=-1)[..., 0]
             if policies is not None:
                 policies[:, t] = probabilities
-            if contexts is not None:
-                contexts[:, t] = context
             state = learner.update(state, chosen, own)
             advance(1)
     return Log(

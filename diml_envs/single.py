@@ -172,6 +172,7 @@ class SeatEnv(gymnasium.Env[np.ndarray, np.int64]):
         assert played is not None
         if any(rule.feedback == "full" for rule, _ in self._rules):
             seen = mechanism.deviation_payoffs(played, self._env.last_context)  # [n, A]
+            seen = seen if self._env.last_noise is None else seen + self._env.last_noise
         else:
             seen = np.zeros((len(played), max(mechanism.num_actions)))
             seen[np.arange(len(played)), played] = payoffs

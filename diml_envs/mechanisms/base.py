@@ -91,14 +91,14 @@ class Mechanism(abc.ABC):
         raise ValueError(f"{type(self).__name__} {found}; override draw_context, or wrap it in PublicState")
 
     def draw_noise(self, rng: np.random.Generator, size: tuple[int, ...]) -> NDArray[np.float64] | None:
-        """Draw what is added to the payoffs that agents are told; None (the default) adds nothing.
+        """Draw what is added to the deviation payoffs that agents are told; None (the default) adds nothing.
 
         Args:
             rng: generator to draw from.
-            size: shape of the payoffs: [..., n], or [..., n, A] for deviation payoffs.
+            size: shape of the batch, for example (episodes,).
 
         Returns:
-            float64 [*size], or None.
+            float64 [*size, n, A], or None. The noise of the chosen action is that of the realised payoff.
         """
         return None
 

@@ -1,5 +1,6 @@
 """Errors at the door of the environments: what was expected, what was found, what to do."""
 
+import operator
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -28,12 +29,34 @@ def require_same_shape(found: Mechanism, expected: Mechanism) -> None:
         )
 
 
-def require_finite(payoffs: NDArray[np.float64], mechanism: Mechanism) -> None:
-    """Raise ValueError if a mechanism's payoffs hold NaN or infinity."""
-    if not np.isfinite(payoffs).all():
-        raise ValueError(
-            f"expected finite payoffs of {mechanism_title(mechanism)}, found {payoffs}; correct its payoffs"
-        )
+def payoff_error(payoffs: NDArray[np.float64], mechanism: Mechanism) -> ValueError:
+    """The error for a mechanism's payoffs that hold NaN or infinity."""
+    return ValueError(
+        f"expected finite payoffs of {mechanism_title(mechanism)}, found {payoffs}; correct its payoffs"
+    )
+
+
+def require_agent(agent: str, agents: Mapping[str, object]) -> None:
+    """Raise KeyError unless the agent is one of them."""
+    if agent not in agents:
+        first, last = list(agents)[0], list(agents)[-1]
+        raise KeyError(f"expected an agent from {first} to {last}, found {agent!r}")
+
+
+def joint_action(actions: Mapping[str, object], num_actions: Mapping[str, int]) -> NDArray[np.int64]:
+    """Return the joint action [n] of a dictionary with one action per agent, or raise ValueError.
+
+    Args:
+        actions: what was passed to `step`.
+        num_actions: own actions of each agent.
+    """
+    try:
+        joint = [operator.index(actions[agent]) for agent in num_actions]  # pyright: ignore[reportArgumentType]
+    except (KeyError, TypeError):
+        raise action_error(actions, num_actions) from None
+    if min(joint) < 0 or any(map(operator.ge, joint, num_actions.values())) or len(actions) != len(joint):
+        raise action_error(actions, num_actions)
+    return np.array(joint)
 
 
 def action_error(actions: Mapping[str, object], num_actions: Mapping[str, int]) -> ValueError:
@@ -79,8 +102,8 @@ def _is_action(found: object, size: int) -> bool:
 
 
 def _show_the_same(found: Mechanism, expected: Mechanism) -> bool:
-    shown = [visible_covariates(mechanism) for mechanism in (found, expected)]
-    return np.array_equal(*(table[:, table.any(axis=0)] for table in shown))
+    one, other = (visible_covariates(mechanism) for mechanism in (found, expected))
+    return np.array_equal(one[:, one.any(axis=0)], other[:, other.any(axis=0)])
 
 
 def _shape_text(mechanism: Mechanism) -> str:

@@ -1,7 +1,7 @@
 """What did the user ask for on the command line: environment, learners, key=value options?"""
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from diml_envs.arguments import did_you_mean
 from diml_envs.external.rules import RuleLearner
 from diml_envs.external.sb3 import SB3_LEARNERS, SB3Factory
 from diml_envs.learners.base import Learner
+from diml_envs.learners.mixture import Mixture
 from diml_envs.registration import REGISTRY, Row
 
 LEARNER_NAMES = (*learners.NAMES, *SB3_LEARNERS)
@@ -55,13 +56,13 @@ def parse_options(flag: str, given: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def parse_learners(names: str, options: Mapping[str, Any], agents: Sequence[str]) -> "Assignment":
+def parse_learners(names: str, options: Mapping[str, Any], num_actions: Mapping[str, int]) -> "Assignment":
     """Reads a comma list of learners and their hyper-parameters.
 
     Args:
         names: one name for all agents, or one per agent.
         options: hyper-parameters of all learners, or under ``name.key`` of the learners of that name.
-        agents: the environment's agents.
+        num_actions: number of actions of each agent of the environment.
 
     Raises:
         ValueError: a name or a hyper-parameter is unknown, a value is refused, or there are too many or too
@@ -74,9 +75,10 @@ def parse_learners(names: str, options: Mapping[str, Any], agents: Sequence[str]
                 f"expected learners among {', '.join(LEARNER_NAMES)}, found {name!r}"
                 f"{did_you_mean(name, LEARNER_NAMES)}"
             )
-    if len(chosen) not in (1, len(agents)):
+    n = len(num_actions)
+    if len(chosen) not in (1, n):
         raise ValueError(
-            f"expected one learner for all, or one for each of the {len(agents)} agents, found {len(chosen)}"
+            f"expected one learner for all, or one for each of the {n} agents, found {len(chosen)}"
         )
     for key in options:
         owner = key.partition(".")[0]
@@ -84,22 +86,35 @@ def parse_learners(names: str, options: Mapping[str, Any], agents: Sequence[str]
             raise ValueError(
                 f"--learner {key}: expected one of {', '.join(dict.fromkeys(chosen))} before '.'"
             )
-    factories = {name: _factory(name, _own_options(name, options)) for name in dict.fromkeys(chosen)}
-    seats = chosen * len(agents) if len(chosen) == 1 else chosen
-    return Assignment(
-        {agent: factories[name] for agent, name in zip(agents, seats, strict=True)}, tuple(chosen)
-    )
+    seats = chosen * n if len(chosen) == 1 else chosen
+    options_of = {name: _own_options(name, options) for name in dict.fromkeys(chosen)}
+    factories: dict[str, RuleFactory | SB3Factory] = {}
+    for index, (agent, name) in enumerate(zip(num_actions, seats, strict=True)):
+        if name in SB3_LEARNERS:
+            factories[agent] = _sb3_factory(name, options_of[name])
+        else:
+            rule = _rule(name, options_of[name])
+            factories[agent] = RuleFactory(rule, index, tuple(num_actions.values()))
+    return Assignment(factories, tuple(chosen))
 
 
 @dataclass(frozen=True)
 class RuleFactory:
-    """A ``make_learner`` that seats a built-in rule."""
+    """A ``make_learner`` that seats a built-in rule.
+
+    Attributes:
+        rule: the rule.
+        index: the agent's place among all.
+        num_actions: number of actions of each agent.
+    """
 
     rule: Learner
+    index: int
+    num_actions: tuple[int, ...]
 
     def __call__(self, seat: Any, agent: str, seed: int) -> RuleLearner:
         """Builds the learner of a seat."""
-        return RuleLearner(self.rule, seat, seed)
+        return RuleLearner(self.rule, seat, seed, index=self.index, num_actions=self.num_actions)
 
 
 @dataclass(frozen=True)
@@ -111,7 +126,7 @@ class Assignment:
         names: as the user gave them.
     """
 
-    factories: Mapping[str, Callable[[Any, str, int], Any]]
+    factories: Mapping[str, RuleFactory | SB3Factory]
     names: tuple[str, ...] = field(default=())
 
     def __call__(self, seat: Any, agent: str, seed: int) -> Any:
@@ -119,16 +134,21 @@ class Assignment:
         return self.factories[agent](seat, agent, seed)
 
     @property
-    def common_rule(self) -> Learner | None:
-        """The built-in rule that all agents follow, if there is one."""
-        factory = next(iter(self.factories.values()))
-        return factory.rule if len(set(self.names)) == 1 and isinstance(factory, RuleFactory) else None
+    def rules(self) -> list[Learner]:
+        """The built-in rules among the learners, one for each agent that follows one."""
+        return [factory.rule for factory in self.factories.values() if isinstance(factory, RuleFactory)]
+
+    @property
+    def joint_rule(self) -> Learner | None:
+        """The built-in rule of all agents, a `Mixture` where they differ; None if someone follows none."""
+        if len(self.rules) < len(self.factories):
+            return None
+        return self.rules[0] if len(set(self.names)) == 1 else Mixture(self.rules)
 
     @property
     def needs_full_feedback(self) -> bool:
-        """Whether someone learns from the payoffs of all own actions."""
-        rules = [factory.rule for factory in self.factories.values() if isinstance(factory, RuleFactory)]
-        return any(rule.feedback == "full" for rule in rules)
+        """Whether someone learns from the payoffs of all own actions, or from what the others did."""
+        return any(rule.feedback == "full" or rule.reads_others for rule in self.rules)
 
 
 def _literal(text: str) -> Any:
@@ -144,13 +164,15 @@ def _own_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return general | own
 
 
-def _factory(name: str, options: Mapping[str, Any]) -> Callable[[Any, str, int], Any]:
-    if name in SB3_LEARNERS:
-        factory = SB3Factory(name, options)
-        _require_known(name, options, factory.hyperparameters())
-        return factory
-    _require_known(name, options, list(learners.NAMES[name].__dataclass_fields__))  # pyright: ignore
-    return RuleFactory(learners.make(name, **options))
+def _sb3_factory(name: str, options: dict[str, Any]) -> SB3Factory:
+    factory = SB3Factory(name, options)
+    _require_known(name, options, factory.hyperparameters())
+    return factory
+
+
+def _rule(name: str, options: Mapping[str, Any]) -> Learner:
+    _require_known(name, options, list(learners.NAMES[name].bounds))
+    return learners.make(name, **options)
 
 
 def _require_known(name: str, options: Mapping[str, Any], known: Sequence[str]) -> None:

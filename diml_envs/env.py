@@ -1,20 +1,20 @@
 """IncentiveEnv: any mechanism as a PettingZoo ParallelEnv that agents can play and learn in."""
 
-import operator
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
-from diml_envs import checks, rendering
+from diml_envs import checks
 from diml_envs.arguments import require_choice, whole_number
 from diml_envs.mechanisms import Mechanism
 from diml_envs.observations import ObservationMode, View
+from diml_envs.rendering import Screen
 
 FeedbackMode = Literal["bandit", "full"]
 
@@ -100,7 +100,8 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         self.agents = []
         self.last_actions: np.ndarray | None = None  # [n], the joint action of the last step
         self.last_context: np.ndarray | None = None  # [d], the context under which the last step was paid
-        self.last_noise: np.ndarray | None = None  # [n, A], what was added to the last deviation payoffs
+        self._noise: np.ndarray | None = None  # [n, A], what was added to the last deviation payoffs
+        self._own: np.ndarray | None = None  # [n, A], those as told, once somebody has asked
         self._context: np.ndarray | None = None  # [d], the context that holds for the coming joint action
         self._mechanism = mechanism
         self._view = View(mechanism)
@@ -113,8 +114,7 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         self._np_random: np.random.Generator | None = None
         self._has_reset = False
         self._step = 0
-        self._history = rendering.History()
-        self._window: rendering.Window | None = None
+        self._screen = Screen(render_mode)
 
     @property
     def mechanism(self) -> Mechanism:
@@ -150,12 +150,12 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
 
     def observation_space(self, agent: str) -> spaces.Box:
         """Space of the agent's observation, always the same object."""
-        self._require_agent(agent)
+        checks.require_agent(agent, self._num_actions)
         return self._observation_spaces[agent]
 
     def action_space(self, agent: str) -> spaces.Discrete:
         """The agent's own `Discrete` space."""
-        self._require_agent(agent)
+        checks.require_agent(agent, self._num_actions)
         return self._action_spaces[agent]
 
     def reset(
@@ -183,10 +183,10 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         self._has_reset = True
         self._step = 0
         self._context = self._draw_context(None)
-        self._history = rendering.History()
+        self._screen.begin(self._mechanism)
         if self.render_mode == "human":
             self.render()
-        return self._observe(), self._infos(None, None)
+        return self._observe(), self._infos()
 
     def step(
         self, actions: Mapping[str, int]
@@ -207,29 +207,48 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         self._require_reset()
         if not self.agents:
             raise ResetNeeded("expected a running episode, but the episode has ended; call reset()")
-        joint = self._joint_action(actions)
-        payoffs, own = self._told(joint)
-        checks.require_finite(payoffs, self._mechanism)
+        joint = checks.joint_action(actions, self._num_actions)
+        payoffs = self._mechanism.payoffs(joint, self._context)
+        noise = self._mechanism.draw_noise(self.np_random, (), self._context)
+        if noise is not None:
+            payoffs = payoffs + noise[np.arange(len(joint)), joint]
+        earned = payoffs.tolist()
+        if not all(map(math.isfinite, earned)):
+            raise checks.payoff_error(payoffs, self._mechanism)
         self.last_actions, self.last_context = joint, self._context
+        self._noise, self._own = noise, None
         self._step += 1
         truncated = self._step >= self.max_cycles
-        if self._context is not None:
+        if self._context is not None and not truncated:
             self._context = self._draw_context(self._context)
         agents = self.possible_agents
         result = (
             self._observe(),
-            dict(zip(agents, payoffs.tolist(), strict=True)),
+            dict(zip(agents, earned, strict=True)),
             dict.fromkeys(agents, False),
             dict.fromkeys(agents, truncated),
-            self._infos(joint, own),
+            self._infos(),
         )
         if truncated:
             self.agents = []
         if self.render_mode is not None:
-            self._history.append(self._view.counts(joint), payoffs)
+            self._screen.add(self._mechanism, joint, payoffs)
             if self.render_mode == "human":
                 self.render()
         return result
+
+    def last_deviations(self) -> np.ndarray:
+        """Deviation payoffs of the last joint action as agents are told them, float64 [n, A].
+
+        Raises:
+            gymnasium.error.ResetNeeded: nothing has been played in this episode.
+        """
+        if self.last_actions is None:
+            raise ResetNeeded("expected a joint action that has been played, found none; call step()")
+        if self._own is None:
+            own = self._mechanism.deviation_payoffs(self.last_actions, self.last_context)
+            self._own = own if self._noise is None else own + self._noise
+        return self._own
 
     def state(self) -> np.ndarray:
         """Global state, float32: share of the episode that is left, last joint action (one-hot), context."""
@@ -244,79 +263,37 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
             gymnasium.error.ResetNeeded: the environment has not been reset.
             gymnasium.error.DependencyNotInstalled: `"human"` without pygame.
         """
-        if self.render_mode is None:
-            gymnasium.logger.warn(
-                "You are calling render method without specifying any render mode. "
-                'Specify it at construction, e.g. render_mode="rgb_array".'
-            )
-            return None
-        self._require_reset()
-        history = self._history.arrays(max(self._view.num_actions))
-        title, agents = checks.mechanism_title(self._mechanism), len(self.possible_agents)
-        if self.render_mode == "ansi":
-            return rendering.ansi(*history, title=title, horizon=self.max_cycles, num_agents=agents)
-        frame = rendering.rgb_array(*history, title=title, horizon=self.max_cycles, num_agents=agents)
-        if self.render_mode == "rgb_array":
-            return frame
-        if self._window is None:
-            self._window = rendering.Window(self.metadata["name"], fps=self.metadata["render_fps"])
-        self._window.show(frame)
-        return None
+        if self.render_mode is not None:
+            self._require_reset()
+        mechanism, title = self._mechanism, checks.mechanism_title(self._mechanism)
+        return self._screen.render(mechanism, title, self.max_cycles, self.last_actions, self.metadata)
 
     def close(self) -> None:
         """Close the window, if one is open. Closing twice does no harm."""
-        if self._window is not None:
-            self._window.close()
-            self._window = None
+        self._screen.close()
 
     def _draw_context(self, previous: np.ndarray | None) -> np.ndarray | None:
         if self._mechanism.context_size == 0:
             return None
         return self._mechanism.draw_context(self.np_random, self._step, (), previous)
 
-    def _told(self, joint: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Payoffs [n], and under full feedback deviation payoffs [n, A], as agents are told them."""
-        self.last_noise = noise = self._mechanism.draw_noise(self.np_random, ())
-        if self.feedback == "bandit":
-            payoffs = self._mechanism.payoffs(joint, self._context)
-            return (payoffs if noise is None else payoffs + _chosen(noise, joint)), None
-        own = self._mechanism.deviation_payoffs(joint, self._context)
-        if noise is None:
-            return self._mechanism.payoffs(joint, self._context), own
-        return _chosen(own + noise, joint), own + noise
-
     def _observe(self) -> dict[str, np.ndarray]:
         rows = self._view.observe(self.observation, self.last_actions, self._context)
         return dict(zip(self.possible_agents, rows, strict=True))
 
-    def _infos(self, joint: np.ndarray | None, own: np.ndarray | None) -> _Infos:
+    def _infos(self) -> _Infos:
         if self.feedback == "bandit":
             return {agent: {} for agent in self.possible_agents}
-        if joint is None or own is None:
+        joint = self.last_actions
+        if joint is None:
             joint, own = np.zeros_like(self._sizes), np.zeros((len(self._sizes), self._sizes.max()))
+        else:
+            own = self.last_deviations()
         return {
             agent: {"deviation_payoffs": row[:size].copy(), "joint_action": joint.copy()}
             for (agent, size), row in zip(self._num_actions.items(), own, strict=True)
         }
 
-    def _joint_action(self, actions: Mapping[str, int]) -> np.ndarray:
-        try:
-            joint = np.array([operator.index(actions[agent]) for agent in self.possible_agents])  # [n]
-        except (KeyError, TypeError):
-            raise checks.action_error(actions, self._num_actions) from None
-        if len(actions) != len(joint) or (joint < 0).any() or (joint >= self._sizes).any():
-            raise checks.action_error(actions, self._num_actions)
-        return joint
-
     def _require_reset(self) -> None:
         if not self._has_reset:
             raise ResetNeeded("expected an episode, but the environment has not been reset; call reset()")
-
-    def _require_agent(self, agent: str) -> None:
-        if agent not in self._action_spaces:
-            first, last = self.possible_agents[0], self.possible_agents[-1]
-            raise KeyError(f"expected an agent from {first} to {last}, found {agent!r}")
-
-
-def _chosen(values: np.ndarray, joint: np.ndarray) -> np.ndarray:
-    return values[np.arange(len(joint)), joint]

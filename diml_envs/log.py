@@ -1,6 +1,5 @@
 """What is a log of agents who acted together, and how is it kept?"""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,9 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diml_envs.log_format import UNKNOWN_UPDATE, default_agents, plain_json, rows_table
-from diml_envs.log_reader import read_log
+from diml_envs.log_checks import (
+    check_probabilities,
+    checked_lengths,
+    checked_provenance,
+    read_only,
+    whole_numbers,
+)
+from diml_envs.log_format import UNKNOWN_UPDATE, default_agents, rows_table
+from diml_envs.log_reader import individual_arrays, read_shards
 from diml_envs.log_writer import LogWriter
+from diml_envs.population_log import PopulationLog
+from diml_envs.population_reader import population_arrays
 
 if TYPE_CHECKING:
     import pandas
@@ -59,7 +67,7 @@ class Log:
 
     def __post_init__(self) -> None:
         """Checks the arrays against each other."""
-        actions = _integers("actions", self.actions)
+        actions = whole_numbers("actions", self.actions)
         if actions.ndim != 3:
             raise ValueError(f"actions: expected shape [episodes, steps, agents], found {actions.shape}")
         episodes, steps, count = actions.shape
@@ -71,9 +79,7 @@ class Log:
         agents = tuple(str(name) for name in self.agents) or default_agents(count)
         if len(agents) != count or len(set(agents)) != count:
             raise ValueError(f"agents: expected {count} different names, found {agents}")
-        lengths = np.full(episodes, steps) if self.lengths is None else _integers("lengths", self.lengths)
-        if lengths.shape != (episodes,) or (lengths < 0).any() or (lengths > steps).any():
-            raise ValueError(f"lengths: expected {episodes} numbers from 0 to {steps}, found {lengths}")
+        lengths = checked_lengths(self.lengths, episodes, steps)
         mask = np.arange(steps) < lengths[:, None]
         wrong = ((actions < 0) | (actions >= np.asarray(num_actions))) & mask[:, :, None]
         if wrong.any():
@@ -85,11 +91,11 @@ class Log:
         if (actions[~mask] != -1).any():
             raise ValueError("actions: expected -1 after an episode's end (see lengths), found other numbers")
         shapes = {"payoffs": (count,), "probabilities": (count, max(num_actions)), "update": (count,)}
-        checked = {"actions": actions, "lengths": lengths}
+        checked: dict[str, NDArray[Any]] = {"actions": actions, "lengths": lengths}
         for name in ("payoffs", "probabilities", "update", "context"):
             if (given := getattr(self, name)) is None:
                 continue
-            array = _integers(name, given) if name == "update" else np.asarray(given, dtype=np.float64)
+            array = whole_numbers(name, given) if name == "update" else np.asarray(given, dtype=np.float64)
             expected = (episodes, steps, *(shapes[name] if name in shapes else array.shape[2:3]))
             if array.shape != expected or array.ndim < 3:
                 raise ValueError(f"{name}: expected shape {expected}, found {array.shape}")
@@ -101,17 +107,12 @@ class Log:
         if (payoffs := checked.get("payoffs")) is not None and np.isinf(payoffs).any():
             raise ValueError("payoffs: expected finite numbers (NaN where unknown), found infinity")
         if (probabilities := checked.get("probabilities")) is not None:
-            _check_probabilities(probabilities, num_actions)
+            check_probabilities(probabilities, num_actions)
         if (context := checked.get("context")) is not None and not np.isfinite(context[mask]).all():
             raise ValueError("context: expected finite numbers at every step, found NaN or infinity")
-        try:
-            provenance = json.loads(json.dumps(dict(self.provenance), default=plain_json))
-        except TypeError as error:
-            raise ValueError(f"provenance: expected what JSON can hold, found: {error}") from error
+        provenance = checked_provenance(self.provenance)
         for name, array in checked.items():
-            array = array.view()
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, read_only(array))
         object.__setattr__(self, "num_actions", num_actions)
         object.__setattr__(self, "agents", agents)
         object.__setattr__(self, "provenance", provenance)
@@ -152,6 +153,12 @@ class Log:
         block["episode"], block["step"] = np.nonzero(mask)
         return rows_table(block, self.num_actions, self.agents).to_pandas()
 
+    def to_minari(self, agent: str, dataset_id: str, **about: Any) -> Any:
+        """One agent's side of the log as a Minari data set, see `diml_envs.export.to_minari`."""
+        from diml_envs.export import to_minari  # export reads logs
+
+        return to_minari(self, agent, dataset_id, **about)
+
     def _columns(self) -> tuple[Any, ...]:
         return self.actions, self.payoffs, self.probabilities, self.update, self.context
 
@@ -164,38 +171,24 @@ class Log:
         return f"Log({sizes}, num_actions={self.num_actions}, {present})"
 
 
-def load(path: str | os.PathLike[str]) -> Log:
-    """Reads a log that `Log.save`, `LogWriter` or `run_external` wrote.
+def load(path: str | os.PathLike[str]) -> Log | PopulationLog:
+    """Reads a log that `Log.save`, `LogWriter`, `run_external` or `PopulationLog.save` wrote.
 
     Args:
         path: the folder of shards, or one Parquet file.
 
     Returns:
-        The log; its episodes are numbered anew from 0 in the order of their numbers on disk.
+        The log, a `Log` or a `PopulationLog` as its files say; its episodes are numbered anew from 0 in the
+        order of their numbers on disk.
 
     Raises:
         FileNotFoundError: there is no log at this path.
-        ValueError: the files are not an individual log of version 1, or steps are missing or doubled.
+        ValueError: the files are no log of version 1, or steps are missing or doubled.
     """
-    arguments = read_log(Path(path))
+    table, about = read_shards(Path(path))
+    population = about["kind"] == "population"
+    arguments = (population_arrays if population else individual_arrays)(table, about, Path(path))
     try:
-        return Log(**arguments)
+        return (PopulationLog if population else Log)(**arguments)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-
-
-def _integers(name: str, given: Any) -> NDArray[np.int64]:
-    array = np.asarray(given)
-    if array.size and not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"{name}: expected whole numbers, found an array of {array.dtype}")
-    return array.astype(np.int64, copy=False)
-
-
-def _check_probabilities(probabilities: NDArray[np.float64], num_actions: tuple[int, ...]) -> None:
-    own = np.arange(probabilities.shape[-1]) < np.asarray(num_actions)[:, None]  # [n, A]
-    if (probabilities[..., ~own] > 0).any():
-        raise ValueError("probabilities: expected 0 beyond an agent's own actions, found more")
-    known = ~np.isnan(probabilities).any(axis=-1)
-    rows = probabilities[known]
-    if (rows < 0).any() or (np.abs(rows.sum(axis=-1) - 1) > 1e-4).any():
-        raise ValueError("probabilities: expected non-negative rows that sum to 1 (NaN where unknown)")

@@ -72,6 +72,38 @@ def rows_table(
     return pa.table(columns)
 
 
+def counts_table(
+    block: Mapping[str, NDArray[Any]], num_actions: Sequence[int], groups: Sequence[str]
+) -> pa.Table:
+    """Turns counts of N joint steps into one row per step, group and action of the group, in this order.
+
+    Args:
+        block: episode and step [N]; count [N, G, A]; payoff and probability [N, G, A], NaN where unknown,
+            and context [N, d] where there are some.
+        num_actions: number of actions of each group.
+        groups: the groups' names.
+    """
+    own = np.arange(max(num_actions)) < np.asarray(num_actions)[:, None]  # [G, A]
+    group, action = (index.astype(np.int32) for index in np.nonzero(own))
+    size, cells = len(block["step"]), len(action)
+    names = pa.array(list(groups), pa.string())
+    columns: dict[str, pa.Array] = {
+        "episode": pa.array(np.repeat(block["episode"].astype(np.int64), cells)),
+        "step": pa.array(np.repeat(block["step"].astype(np.int32), cells)),
+        "group": pa.DictionaryArray.from_arrays(pa.array(np.tile(group, size)), names),
+        "action": pa.array(np.tile(action, size)),
+        "count": pa.array(block["count"][:, own].ravel()),
+    }
+    for name in ("payoff", "probability"):
+        if name in block:
+            values = block[name][:, own].ravel()
+            columns[name] = pa.array(values, pa.float64(), mask=np.isnan(values))
+    if "context" in block:
+        values = np.repeat(block["context"], cells, axis=0)
+        columns["context"] = _lists(values, np.ones(values.shape, bool), _OPTIONAL["context"])
+    return pa.table(columns)
+
+
 def _lists(values: NDArray[Any], keep: NDArray[np.bool_], kind: pa.DataType) -> pa.Array:
     """One list per row with the entries to keep; null where the row is NaN."""
     missing = np.isnan(values).any(axis=-1, where=keep)

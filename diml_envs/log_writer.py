@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
@@ -65,19 +66,13 @@ class LogWriter:
             )
         if rows_per_shard < 1:
             raise ValueError(f"rows_per_shard: expected at least 1, found {rows_per_shard}")
-        if self.path.is_file() or list(self.path.glob("*.parquet" if stem is None else f"{stem}-*.parquet")):
-            raise FileExistsError(
-                f"{self.path}: expected a new or empty folder, found a log; "
-                "choose another path, or delete this log first"
-            )
-        about = {
-            "version": VERSION,
-            "kind": "individual",
-            "agents": self.agents,
-            "num_actions": self.num_actions,
-            "provenance": dict(provenance or {}),
-        }
-        self._metadata = {METADATA_KEY: json.dumps(about, default=plain_json).encode()}
+        require_no_log(self.path, stem)
+        self._metadata = metadata(
+            "individual",
+            agents=self.agents,
+            num_actions=self.num_actions,
+            provenance=dict(provenance or {}),
+        )
         self._stem = "part" if stem is None else stem
         self._steps_per_shard = max(1, rows_per_shard // len(self.num_actions))
         self._columns: frozenset[str] | None = None
@@ -198,10 +193,29 @@ class LogWriter:
 
     def _write(self, number: int, block: dict[str, NDArray[Any]]) -> None:
         table = rows_table(block, self.num_actions, self.agents).replace_schema_metadata(self._metadata)
-        target = self.path / f"{self._stem}-{number:05d}.parquet"
-        unfinished = target.with_suffix(".parquet.tmp")
-        with open(unfinished, "wb") as file:
-            pq.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, target)
+        write_shard(self.path / f"{self._stem}-{number:05d}.parquet", table)
+
+
+def require_no_log(path: Path, stem: str | None = None) -> None:
+    """Raise FileExistsError if there is a log at this path (of this stem, if one is given)."""
+    if path.is_file() or list(path.glob("*.parquet" if stem is None else f"{stem}-*.parquet")):
+        raise FileExistsError(
+            f"{path}: expected a new or empty folder, found a log; "
+            "choose another path, or delete this log first"
+        )
+
+
+def metadata(kind: str, **about: Any) -> dict[bytes, bytes]:
+    """Return what a shard's metadata says about the log: version, kind and the rest as JSON."""
+    text = json.dumps({"version": VERSION, "kind": kind, **about}, default=plain_json)
+    return {METADATA_KEY: text.encode()}
+
+
+def write_shard(target: Path, table: pa.Table) -> None:
+    """Write a Parquet file whole or not at all."""
+    unfinished = target.with_suffix(".parquet.tmp")
+    with open(unfinished, "wb") as file:
+        pq.write_table(table, file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, target)

@@ -1,5 +1,6 @@
 """What the agents of an IncentiveEnv see: the last joint action and the context as float32 arrays."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,13 +24,12 @@ class View:
     """
 
     def __init__(self, mechanism: Mechanism):
-        """Locate each agent's one-hot block and covariates."""
+        """Locate the covariates that each agent sees."""
         self.num_actions = tuple(mechanism.num_actions)
         shown = visible_covariates(mechanism)
         self.columns = [np.flatnonzero(row) for row in shown]
         self._seen = np.flatnonzero(shown.any(axis=0))
         self._public = bool((shown == shown[:1]).all())
-        self._offsets = np.cumsum((0, *self.num_actions[:-1]))
 
     def boxes(self, mode: ObservationMode) -> list[spaces.Box]:
         """Box of each agent's `observe(mode, ...)`; one object for all where all see the same."""
@@ -37,12 +37,12 @@ class View:
         high = float(len(self.num_actions)) if mode == "counts" else 1.0
         # under "none" low is 0 although only 1 occurs: an empty interval draws warnings
         if self._public:
-            return [_box(sizes[mode], high, len(self._seen))] * len(self.columns)
-        return [_box(sizes[mode], high, len(columns)) for columns in self.columns]
+            return [box(sizes[mode], high, len(self._seen))] * len(self.columns)
+        return [box(sizes[mode], high, len(columns)) for columns in self.columns]
 
     def state_space(self) -> spaces.Box:
         """Box of `state(...)`."""
-        return _box(1 + sum(self.num_actions), 1.0, len(self._seen))
+        return box(1 + sum(self.num_actions), 1.0, len(self._seen))
 
     def observe(
         self,
@@ -60,6 +60,8 @@ class View:
             batch: shape of the batch.
         """
         if mode == "none":
+            if context is None:
+                return list(np.ones((len(self.columns), *batch, 1), dtype=np.float32))
             features = np.ones((*batch, 1), dtype=np.float32)
         else:
             features = (self.counts if mode == "counts" else self.one_hot)(actions, batch)
@@ -81,14 +83,20 @@ class View:
         size = max(self.num_actions)
         if actions is None:
             return np.zeros((*batch, size), dtype=np.int64)
-        return action_counts(actions, size) if batch else np.bincount(actions, minlength=size)
+        return action_counts(actions, size)
 
     def one_hot(self, actions: np.ndarray | None, batch: tuple[int, ...] = ()) -> np.ndarray:
         """Concatenated one-hot vectors, float32 [*batch, sum of num_actions]."""
-        encoded = np.zeros((*batch, sum(self.num_actions)), dtype=np.float32)
-        if actions is not None:
-            np.put_along_axis(encoded, self._offsets + actions, 1.0, axis=-1)
-        return encoded
+        if actions is None:
+            return np.zeros((*batch, sum(self.num_actions)), dtype=np.float32)
+        return one_hot(actions, self.num_actions)
+
+
+def one_hot(actions: np.ndarray, num_actions: Sequence[int]) -> np.ndarray:
+    """Joint actions int [..., n] as concatenated one-hot vectors, float32 [..., sum of num_actions]."""
+    encoded = np.zeros((*actions.shape[:-1], sum(num_actions)), dtype=np.float32)
+    np.put_along_axis(encoded, np.cumsum((0, *num_actions[:-1])) + actions, 1.0, axis=-1)
+    return encoded
 
 
 def visible_covariates(mechanism: Mechanism) -> np.ndarray:
@@ -98,7 +106,8 @@ def visible_covariates(mechanism: Mechanism) -> np.ndarray:
     return np.asarray(mechanism.visible)
 
 
-def _box(size: int, high: float, covariates: int) -> spaces.Box:
+def box(size: int, high: float, covariates: int) -> spaces.Box:
+    """Box of `size` features from 0 to `high`, then covariates; float32."""
     return spaces.Box(  # covariates are unbounded as far as the environment knows
         low=np.array([0.0] * size + [-np.inf] * covariates, dtype=np.float32),
         high=np.array([high] * size + [np.inf] * covariates, dtype=np.float32),

@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
+import math
 import platform
 from collections.abc import Mapping
 from importlib import metadata
@@ -15,7 +17,8 @@ def describe(value: Any) -> Any:
     """Return what JSON can hold about a mechanism, a learner or one of their arguments.
 
     Dataclasses become {"class": name, argument: value, ...} without private fields; arrays become lists;
-    anything else that JSON does not know becomes its text.
+    more than 1000 times the same value becomes {"value": value, "times": number}; anything
+    else that JSON does not know becomes its text.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = [item.name for item in dataclasses.fields(value) if not item.name.startswith("_")]
@@ -25,7 +28,11 @@ def describe(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): describe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
+        if len(value) > 1000 and value.count(value[0]) == len(value):  # a crowd of agents who are all alike
+            return {"value": describe(value[0]), "times": len(value)}
         return [describe(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no infinity
     try:
         json.dumps(value)
     except TypeError:
@@ -38,6 +45,7 @@ def title(value: Any) -> str:
     return getattr(value, "__qualname__", type(value).__name__)
 
 
+@functools.cache
 def versions(*packages: str) -> dict[str, str]:
     """Versions of Python and of those of the packages that are installed."""
     found = {"python": platform.python_version()}

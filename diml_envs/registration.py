@@ -1,8 +1,7 @@
-"""The table of registered environments, and their registration in PettingZoo and Gymnasium."""
+"""How are the environments of the registry built, and registered in PettingZoo and Gymnasium?"""
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -10,73 +9,23 @@ import pettingzoo
 
 from diml_envs.arguments import did_you_mean
 from diml_envs.env import IncentiveEnv
-from diml_envs.mechanisms import Anonymous, Congestion, MatrixGame, Mechanism, NeuralJoint, PublicGoods
+from diml_envs.mechanisms import Mechanism
+from diml_envs.registry import REGISTRY, Row
 from diml_envs.single import SeatEnv
+from diml_envs.vector import VectorIncentiveEnv, VectorSeatEnv
 
 _ENV_ARGUMENTS = tuple(inspect.signature(IncentiveEnv).parameters)[1:]  # all but the mechanism
+_VECTOR_ARGUMENTS = tuple(inspect.signature(VectorIncentiveEnv).parameters)[2:]  # and the number of games
 
-
-@dataclass(frozen=True)
-class Row:
-    """One registered environment.
-
-    Args:
-        mechanism: class of the mechanism; its docstring is the environment's page.
-        build: builds the mechanism from keyword arguments.
-        source: where the rule comes from: author and year.
-        identifies: what a log of agents who learn by full information tells of its payoffs, in one line.
-        small: arguments of an instance with two agents, small enough for a payoff table.
-    """
-
-    mechanism: type[Mechanism]
-    build: Callable[..., Mechanism]
-    source: str
-    identifies: str
-    small: Mapping[str, Any]
-
-
-def matrix_game(game: str = "prisoners_dilemma", payoffs: Any = None) -> MatrixGame:
-    """A named classic, or the game of a payoff table.
-
-    Args:
-        game: name of a classic, see `MatrixGame.named`; not read where payoffs are given.
-        payoffs: payoff of every agent at every joint action, [*num_actions, n].
-
-    Returns:
-        The matrix game.
-    """
-    return MatrixGame.named(game) if payoffs is None else MatrixGame(payoffs)
-
-
-_DIFFERENCES = "payoff differences between own actions, per joint action of the others"
-_TWO_BY_THREE = {"num_agents": 2, "num_actions": 3}
-
-# one line per environment, in the order in which they are listed
-REGISTRY: dict[str, Row] = {
-    "diml/neural-v0": Row(NeuralJoint, NeuralJoint, "An & Du 2026", _DIFFERENCES, _TWO_BY_THREE),
-    "diml/congestion-v0": Row(
-        Congestion,
-        Congestion,
-        "Rosenthal 1973; An & Du 2026",
-        "quadratic, and linear - toll but not the two apart",
-        _TWO_BY_THREE,
-    ),
-    "diml/public_goods-v0": Row(
-        PublicGoods,
-        PublicGoods,
-        "An & Du 2026",
-        "differences between contributions, per total of the others",
-        _TWO_BY_THREE,
-    ),
-    "diml/anonymous-v0": Row(
-        Anonymous,
-        Anonymous,
-        "An & Du 2026; Sandholm 2010",
-        "payoff differences, per counts of the others",
-        _TWO_BY_THREE,
-    ),
-    "diml/matrix-v0": Row(MatrixGame, matrix_game, "Fudenberg & Tirole 1991", _DIFFERENCES, {}),
-}
+__all__ = [
+    "REGISTRY",
+    "Row",
+    "make_mechanism",
+    "make_parallel",
+    "make_seat",
+    "make_vector_seat",
+    "register_all",
+]
 
 
 def make_parallel(env_id: str, **kwargs: Any) -> IncentiveEnv:
@@ -92,17 +41,23 @@ def make_parallel(env_id: str, **kwargs: Any) -> IncentiveEnv:
     Raises:
         TypeError: an argument belongs to neither.
     """
-    row = REGISTRY[env_id]
-    mechanism_arguments = tuple(inspect.signature(row.build).parameters)
-    for name in kwargs:
-        if name not in mechanism_arguments + _ENV_ARGUMENTS:
-            known = ", ".join(mechanism_arguments + _ENV_ARGUMENTS)
-            hint = did_you_mean(name, mechanism_arguments + _ENV_ARGUMENTS)
-            raise TypeError(f"expected the arguments of {env_id} to be among {known}, found {name!r}{hint}")
-    outer = {name: kwargs.pop(name) for name in _ENV_ARGUMENTS if name in kwargs}
-    env = IncentiveEnv(row.build(**kwargs), **outer)
+    mechanism, outer = _build(env_id, kwargs, _ENV_ARGUMENTS)
+    env = IncentiveEnv(mechanism, **outer)
     env.metadata = {**env.metadata, "name": env_id}
     return env
+
+
+def make_mechanism(env_id: str, **kwargs: Any) -> Mechanism:
+    """Build the mechanism of a registered environment, without the environment: it may be of any size.
+
+    Args:
+        env_id: a key of `REGISTRY`.
+        **kwargs: arguments of the mechanism.
+
+    Raises:
+        TypeError: the mechanism has no such argument.
+    """
+    return _build(env_id, kwargs, ())[0]
 
 
 def make_seat(env_id: str, *, opponents: Any = "logit_q", seat: int | str = 0, **kwargs: Any) -> SeatEnv:
@@ -120,6 +75,57 @@ def make_seat(env_id: str, *, opponents: Any = "logit_q", seat: int | str = 0, *
     return SeatEnv(make_parallel(env_id, **kwargs), opponents=opponents, seat=seat)
 
 
+def make_vector_seat(
+    env_id: str,
+    *,
+    num_envs: int,
+    opponents: Any = "logit_q",
+    seat: int | str = 0,
+    render_mode: str | None = None,
+    **kwargs: Any,
+) -> VectorSeatEnv:
+    """Build one agent's seat in many games at once; what `gymnasium.make_vec(env_id, num_envs=...)` calls.
+
+    Args:
+        env_id: a key of `REGISTRY`.
+        num_envs: number of games.
+        opponents: who plays the other seats, see `VectorSeatEnv`.
+        seat: index or name of the agent to play.
+        render_mode: None; many games at once are not drawn.
+        **kwargs: arguments of the mechanism and of `VectorIncentiveEnv`.
+
+    Returns:
+        The seats.
+
+    Raises:
+        ValueError: a render mode.
+    """
+    if render_mode is not None:
+        raise ValueError(
+            f"expected render_mode=None, found {render_mode!r}; draw one game with gymnasium.make, or a few "
+            'with gymnasium.make_vec(..., vectorization_mode="sync")'
+        )
+    mechanism, outer = _build(env_id, kwargs, _VECTOR_ARGUMENTS)
+    return VectorSeatEnv(VectorIncentiveEnv(mechanism, num_envs, **outer), opponents=opponents, seat=seat)
+
+
+def _build(
+    env_id: str, given: Mapping[str, Any], env_arguments: tuple[str, ...]
+) -> tuple[Mechanism, dict[str, Any]]:
+    """The mechanism, and those of the given arguments that belong to the environment around it."""
+    row = REGISTRY[env_id]
+    known = (*inspect.signature(row.build).parameters, *env_arguments)
+    for name in given:
+        if name not in known:
+            raise TypeError(
+                f"expected the arguments of {env_id} to be among {', '.join(known)}, found {name!r}"
+                f"{did_you_mean(name, known)}"
+            )
+    inner = {name: value for name, value in given.items() if name not in env_arguments}
+    outer = {name: value for name, value in given.items() if name in env_arguments}
+    return row.build(**inner), outer
+
+
 make_seat.metadata = SeatEnv.metadata  # pyright: ignore[reportFunctionMemberAccess]  # gymnasium.make reads the modes
 
 
@@ -131,4 +137,9 @@ def register_all() -> None:
             entry_point = "diml_envs.registration:make_parallel"
             pettingzoo.register("parallel", env_id, entry_point=entry_point, kwargs=kwargs)
         if env_id not in gymnasium.registry:
-            gymnasium.register(env_id, entry_point="diml_envs.registration:make_seat", kwargs=kwargs)
+            gymnasium.register(
+                env_id,
+                entry_point="diml_envs.registration:make_seat",
+                vector_entry_point="diml_envs.registration:make_vector_seat",
+                kwargs=kwargs,
+            )

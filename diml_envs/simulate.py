@@ -1,10 +1,14 @@
 """simulate: built-in learners play a mechanism, many episodes at once, and leave a log."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from diml_envs.arguments import whole_number
+from diml_envs.columns import cumulative_columns
 from diml_envs.learners.base import Learner
+from diml_envs.learners.mixture import as_learner
 from diml_envs.log import Log
 from diml_envs.mechanisms.base import Mechanism, Payoffs
 from diml_envs.mechanisms.payoff_function import PayoffFunction
@@ -14,7 +18,7 @@ from diml_envs.provenance import describe, title, versions
 
 def simulate(
     mechanism: Mechanism | Payoffs,
-    learner: Learner,
+    learner: Learner | Sequence[Learner],
     *,
     episodes: int,
     horizon: int,
@@ -22,7 +26,7 @@ def simulate(
     record_probabilities: bool = True,
     progress: bool = True,
 ) -> Log:
-    """Let agents who all follow one learning rule play a mechanism.
+    """Let agents who learn by built-in rules play a mechanism.
 
     At each step: the context is drawn (where there is one), every agent draws an action from its choice
     probabilities by inverse distribution function, everyone is paid (with noise, where the mechanism has
@@ -33,7 +37,8 @@ def simulate(
     Args:
         mechanism: a `Mechanism`, or any payoff map with an attribute `num_actions` (its deviation
             payoffs then come from brute force).
-        learner: the rule; parameters may differ between agents.
+        learner: the rule of all agents, whose parameters may differ between them; or a list with one rule
+            per agent.
         episodes: independent runs; learners start afresh in each.
         horizon: steps of every episode.
         seed: seed of all draws.
@@ -57,11 +62,7 @@ def simulate(
     game = _as_mechanism(mechanism)
     episodes, horizon = whole_number("episodes", episodes), whole_number("horizon", horizon)
     seed = whole_number("seed", seed, least=0)
-    if not isinstance(learner, Learner):
-        raise TypeError(
-            f"expected one Learner for all agents, found {type(learner).__name__}; for agents who differ "
-            "give its parameters per agent, for example LogitQ(step_size=[0.1, 0.3])"
-        )
+    learner = as_learner(learner)
     sizes, n = game.num_actions, game.num_agents
     rng = np.random.default_rng(seed)
     actions = np.empty((episodes, horizon, n), dtype=np.int64)
@@ -77,7 +78,7 @@ def simulate(
             probabilities = learner.probabilities(state, sizes)
             chosen = draw_actions(rng, probabilities, sizes)
             own = game.deviation_payoffs(chosen, context)  # [E, n, A]
-            if (noise := game.draw_noise(rng, (episodes,))) is not None:
+            if (noise := game.draw_noise(rng, (episodes,), context)) is not None:
                 own = own + noise
             if not np.isfinite(own).all():
                 raise ValueError(
@@ -121,9 +122,11 @@ def draw_actions(
     Returns:
         int64 [..., n].
     """
-    cumulative = np.cumsum(probabilities, axis=-1)
-    level = rng.random(probabilities.shape[:-1]) * cumulative[..., -1]  # stays below the last, rounded or not
-    chosen = (level[..., None] >= cumulative).sum(axis=-1)
+    cumulative = cumulative_columns(probabilities)  # [A, ..., n]
+    level = rng.random(probabilities.shape[:-1]) * cumulative[-1]  # stays below the last, rounded or not
+    chosen = np.zeros(level.shape, dtype=np.int64)
+    for below in cumulative[:-1]:
+        chosen += level >= below
     return np.minimum(chosen, np.asarray(num_actions) - 1)
 
 

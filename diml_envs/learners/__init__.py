@@ -3,14 +3,64 @@
 from typing import Any
 
 from diml_envs.arguments import did_you_mean
+from diml_envs.learners.automata import Alternation, TitForTat
 from diml_envs.learners.bandit_q import BanditQ
-from diml_envs.learners.base import Learner
+from diml_envs.learners.base import Learner, ParametricLearner
+from diml_envs.learners.ewa import EWA
+from diml_envs.learners.exp3 import Exp3
+from diml_envs.learners.faq import FAQ
+from diml_envs.learners.fictitious_play import FictitiousPlay
+from diml_envs.learners.forgetting_q import ForgettingQ
 from diml_envs.learners.hedge import Hedge
+from diml_envs.learners.heterogeneous import draw_population
 from diml_envs.learners.logit_q import LogitQ
+from diml_envs.learners.mixture import Mixture
+from diml_envs.learners.policy_gradient import PolicyGradient
+from diml_envs.learners.regret_matching import RegretMatching
+from diml_envs.learners.regret_matching_plus import RegretMatchingPlus
+from diml_envs.learners.reinforce import Reinforce
+from diml_envs.learners.roth_erev import RothErev
 
-__all__ = ["NAMES", "BanditQ", "Hedge", "Learner", "LogitQ", "make"]
+__all__ = [
+    "EWA",
+    "FAQ",
+    "NAMES",
+    "Alternation",
+    "BanditQ",
+    "Exp3",
+    "FictitiousPlay",
+    "ForgettingQ",
+    "Hedge",
+    "Learner",
+    "LogitQ",
+    "Mixture",
+    "PolicyGradient",
+    "RegretMatching",
+    "RegretMatchingPlus",
+    "Reinforce",
+    "RothErev",
+    "TitForTat",
+    "draw_population",
+    "make",
+]
 
-NAMES: dict[str, type[Learner]] = {"logit_q": LogitQ, "hedge": Hedge, "bandit_q": BanditQ}
+NAMES: dict[str, type[ParametricLearner]] = {
+    "logit_q": LogitQ,
+    "hedge": Hedge,
+    "fictitious_play": FictitiousPlay,
+    "ewa": EWA,
+    "bandit_q": BanditQ,
+    "forgetting_q": ForgettingQ,
+    "faq": FAQ,
+    "exp3": Exp3,
+    "reinforce": Reinforce,
+    "policy_gradient": PolicyGradient,
+    "regret_matching": RegretMatching,
+    "regret_matching_plus": RegretMatchingPlus,
+    "roth_erev": RothErev,
+    "tit_for_tat": TitForTat,
+    "alternation": Alternation,
+}
 """The built-in rules by the names `make` takes."""
 
 
@@ -18,7 +68,7 @@ def make(name: str, **parameters: Any) -> Learner:
     """Return a built-in learner by its name.
 
     Args:
-        name: "logit_q", "hedge" or "bandit_q".
+        name: one of `NAMES`, such as "logit_q" or "hedge".
         **parameters: the rule's parameters; its defaults otherwise.
 
     Raises:
@@ -26,8 +76,8 @@ def make(name: str, **parameters: Any) -> Learner:
         TypeError: the rule has no such parameter.
 
     Example:
-        >>> make("hedge", forgetting=0.1)
-        Hedge(step_size=1.0, forgetting=0.1, exploration=0.0)
+        >>> make("bandit_q", step_size=0.1)
+        BanditQ(step_size=0.1, inverse_temperature=3.0, exploration=0.06, initial=0.0)
     """
     if name not in NAMES:
         known = ", ".join(NAMES)

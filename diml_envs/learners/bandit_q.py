@@ -1,24 +1,18 @@
 """BanditQ: logit choice over averages of the payoffs an agent has itself earned."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diml_envs.learners.base import (
-    Learner,
-    Parameter,
-    checked_parameter,
-    filled_state,
-    logit_choice,
-    per_agent,
-)
+from diml_envs.learners.base import per_agent
+from diml_envs.learners.choice import of_chosen, with_chosen
+from diml_envs.learners.q_learner import QLearner
 
 
 @dataclass(frozen=True)
-class BanditQ(Learner):
+class BanditQ(QLearner):
     """Stateless Q-learning from the payoff of the chosen action alone.
 
     Q_0 = initial; pi_t = (1 - exploration) softmax(inverse_temperature Q_t) + exploration / A;
@@ -45,35 +39,12 @@ class BanditQ(Learner):
         [[[0.0, 1.5]]]
     """
 
-    step_size: Parameter = 0.25
-    inverse_temperature: Parameter = 3.0
-    exploration: Parameter = 0.06
-    initial: Parameter = 0.0
-
     feedback: ClassVar[Literal["full", "bandit"]] = "bandit"
-
-    def __post_init__(self):
-        """Check the parameters."""
-        bounds = {"step_size": (0, 1), "inverse_temperature": (0,), "exploration": (0, 1), "initial": ()}
-        for name, limits in bounds.items():
-            object.__setattr__(self, name, checked_parameter(name, getattr(self, name), *limits))
-
-    def initial_state(self, episodes: int, num_actions: Sequence[int]) -> NDArray[np.float64]:
-        """Return Q_0, float64 [E, n, A]."""
-        return filled_state(episodes, num_actions, vars(self), self.initial)
-
-    def probabilities(self, state: NDArray[np.float64], num_actions: Sequence[int]) -> NDArray[np.float64]:
-        """Return choice probabilities float64 [E, n, A]."""
-        return logit_choice(per_agent(self.inverse_temperature) * state, num_actions, self.exploration)
 
     def update(
         self, state: NDArray[np.float64], actions: NDArray[np.integer], payoffs: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Return the next Q, float64 [E, n, A]; reads only the chosen entries of the payoffs."""
-        chosen = actions[..., None]
         weight = per_agent(self.step_size)
-        old = np.take_along_axis(state, chosen, axis=-1)
-        new = (1 - weight) * old + weight * np.take_along_axis(payoffs, chosen, axis=-1)
-        following = state.copy()
-        np.put_along_axis(following, chosen, new, axis=-1)
-        return following
+        new = (1 - weight) * of_chosen(state, actions) + weight * of_chosen(payoffs, actions)
+        return with_chosen(state, actions, new)

@@ -2,10 +2,13 @@
 
 import abc
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from diml_envs.learners.choice import logit_choice
+from diml_envs.mechanisms.deviations import action_mask
 
 Parameter = float | Sequence[float] | NDArray[np.float64]
 """One number for all agents, or one per agent [n]."""
@@ -15,14 +18,20 @@ class Learner(abc.ABC):
     """Learning rule of n agents, each with its own actions; E episodes are learned side by side.
 
     Timing: `probabilities(state)` are in force at a step; actions are drawn from them; payoffs are earned;
-    `update` gives the state of the next step. Nothing is mutated. The state of the built-in rules is
-    float64 [E, n, A], A = max(num_actions), 0 where an agent has fewer actions.
+    `update` gives the state of the next step. Nothing is mutated. A state is an array, or a tuple of states,
+    whose leading axes are [E, n, ...]; entries beyond an agent's own actions mean nothing.
 
     Attributes:
         feedback: "full" if the rule uses the payoffs of all own actions, "bandit" if only the chosen one's.
+        reads_action: whether `update` reads the agent's own chosen action. A rule with full feedback that
+            does not can be played by a representative agent.
+        reads_others: whether `update` reads the actions of the other agents. Such a rule is always given
+            all agents, also where it is followed by some of them.
     """
 
     feedback: ClassVar[Literal["full", "bandit"]]
+    reads_action: ClassVar[bool] = True
+    reads_others: ClassVar[bool] = False
 
     @abc.abstractmethod
     def initial_state(self, episodes: int, num_actions: Sequence[int]) -> Any:
@@ -49,6 +58,79 @@ class Learner(abc.ABC):
             actions: int [E, n].
             payoffs: float64 [E, n, A], deviation payoffs; bandit rules read only the chosen action's.
         """
+
+
+class ParametricLearner(Learner, abc.ABC):
+    """A rule that is a frozen dataclass of parameters, each a number or one per agent.
+
+    Attributes:
+        bounds: of each parameter: (), (low,) or (low, high).
+
+    Raises:
+        ValueError: a parameter outside its bounds.
+    """
+
+    bounds: ClassVar[Mapping[str, tuple[float, ...]]]
+
+    def __post_init__(self):
+        """Check the parameters."""
+        for name, limits in self.bounds.items():
+            object.__setattr__(self, name, checked_parameter(name, getattr(self, name), *limits))
+
+    def require_agents(self, num_agents: int) -> None:
+        """Raise ValueError if a parameter was given per agent, for another number of agents."""
+        for name in self.bounds:
+            shape = np.shape(getattr(self, name))
+            if shape not in ((), (num_agents,)):
+                raise ValueError(
+                    f"expected {name} as one number or {num_agents} (one per agent), found {shape[0]} numbers"
+                )
+
+    def filled(self, episodes: int, num_actions: Sequence[int], value: Parameter) -> NDArray[np.float64]:
+        """Return float64 [E, n, A] with `value` on own actions and 0 beyond them.
+
+        Args:
+            episodes: number of episodes, E.
+            num_actions: number of actions of each agent.
+            value: a number, or one per agent.
+
+        Raises:
+            ValueError: a parameter was given per agent, for another number of agents.
+        """
+        self.require_agents(len(num_actions))
+        return np.tile(np.where(action_mask(num_actions), per_agent(value), 0.0), (episodes, 1, 1))
+
+    def filled_per_agent(self, episodes: int, num_agents: int, value: Parameter) -> NDArray[np.float64]:
+        """Return `value` as float64 [E, n]; arguments and errors as in `filled`."""
+        self.require_agents(num_agents)
+        return np.full((episodes, num_agents), np.asarray(value, dtype=np.float64))
+
+
+class SoftmaxLearner(ParametricLearner, abc.ABC):
+    """A rule that chooses by (1 - exploration) softmax(logits) + exploration / A."""
+
+    exploration: Parameter
+
+    @abc.abstractmethod
+    def logits(self, state: Any) -> NDArray[np.float64]:
+        """Return what the softmax is taken of, float64 [E, n, A]."""
+
+    def probabilities(self, state: Any, num_actions: Sequence[int]) -> NDArray[np.float64]:
+        """Return choice probabilities float64 [E, n, A]."""
+        return logit_choice(self.logits(state), action_mask(num_actions), per_agent(self.exploration))
+
+
+class Attractions(NamedTuple):
+    """State of a rule whose update needs the choice probabilities in force, hence to know own actions."""
+
+    values: NDArray[np.float64]  # [E, n, A]
+    own: NDArray[np.bool_]  # [E, n, A]
+
+
+def own_mask(episodes: int, num_actions: Sequence[int]) -> NDArray[np.bool_]:
+    """Return bool [E, n, A]: which entries are an agent's own actions; all episodes share its memory."""
+    mask = action_mask(num_actions)
+    return np.broadcast_to(mask, (episodes, *mask.shape))
 
 
 def checked_parameter(
@@ -78,50 +160,3 @@ def per_agent(value: Parameter) -> NDArray[np.float64]:
     """Return a parameter in a shape that broadcasts against [E, n, A]: () or [n, 1]."""
     array = np.asarray(value, dtype=np.float64)
     return array[:, None] if array.ndim else array
-
-
-def filled_state(
-    episodes: int, num_actions: Sequence[int], parameters: Mapping[str, Parameter], value: Parameter
-) -> NDArray[np.float64]:
-    """Return float64 [E, n, A] with `value` on own actions and 0 beyond them.
-
-    Args:
-        episodes: number of episodes, E.
-        num_actions: number of actions of each agent.
-        parameters: all parameters of the rule by name, each a number or one per agent.
-        value: the one of them that fills the state, or a number.
-
-    Raises:
-        ValueError: a parameter has another length than there are agents.
-    """
-    n = len(num_actions)
-    for name, parameter in parameters.items():
-        shape = np.shape(parameter)
-        if shape not in ((), (n,)):
-            raise ValueError(
-                f"expected {name} as one number or {n} (one per agent), found {shape[0]} numbers"
-            )
-    own = np.arange(max(num_actions)) < np.asarray(num_actions)[:, None]  # [n, A]
-    return np.tile(np.where(own, per_agent(value), 0.0), (episodes, 1, 1))
-
-
-def logit_choice(
-    attractions: NDArray[np.float64], num_actions: Sequence[int], exploration: Parameter
-) -> NDArray[np.float64]:
-    """Return (1 - exploration) softmax(attractions) + exploration / A_i over each agent's own actions.
-
-    Args:
-        attractions: float64 [E, n, A]; entries beyond an agent's own actions are ignored.
-        num_actions: number of actions of each agent.
-        exploration: probability of a uniform draw.
-
-    Returns:
-        float64 [E, n, A].
-    """
-    sizes = np.asarray(num_actions)[:, None]
-    own = np.arange(sizes.max()) < sizes  # [n, A]
-    logits = np.where(own, attractions, -np.inf)
-    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    weights /= weights.sum(axis=-1, keepdims=True)
-    epsilon = per_agent(exploration)
-    return (1 - epsilon) * weights + epsilon * own / sizes

@@ -1,24 +1,17 @@
 """LogitQ: logit choice over exponentially weighted averages of all own actions' payoffs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diml_envs.learners.base import (
-    Learner,
-    Parameter,
-    checked_parameter,
-    filled_state,
-    logit_choice,
-    per_agent,
-)
+from diml_envs.learners.base import per_agent
+from diml_envs.learners.q_learner import QLearner
 
 
 @dataclass(frozen=True)
-class LogitQ(Learner):
+class LogitQ(QLearner):
     """Full-information logit-Q, the learner of An & Du.
 
     Q_0 = initial; pi_t = (1 - exploration) softmax(inverse_temperature Q_t) + exploration / A;
@@ -45,26 +38,8 @@ class LogitQ(Learner):
         [[[0.5, 1.5]]]
     """
 
-    step_size: Parameter = 0.25
-    inverse_temperature: Parameter = 3.0
-    exploration: Parameter = 0.06
-    initial: Parameter = 0.0
-
     feedback: ClassVar[Literal["full", "bandit"]] = "full"
-
-    def __post_init__(self):
-        """Check the parameters."""
-        bounds = {"step_size": (0, 1), "inverse_temperature": (0,), "exploration": (0, 1), "initial": ()}
-        for name, limits in bounds.items():
-            object.__setattr__(self, name, checked_parameter(name, getattr(self, name), *limits))
-
-    def initial_state(self, episodes: int, num_actions: Sequence[int]) -> NDArray[np.float64]:
-        """Return Q_0, float64 [E, n, A]."""
-        return filled_state(episodes, num_actions, vars(self), self.initial)
-
-    def probabilities(self, state: NDArray[np.float64], num_actions: Sequence[int]) -> NDArray[np.float64]:
-        """Return choice probabilities float64 [E, n, A]."""
-        return logit_choice(per_agent(self.inverse_temperature) * state, num_actions, self.exploration)
+    reads_action: ClassVar[bool] = False
 
     def update(
         self, state: NDArray[np.float64], actions: NDArray[np.integer], payoffs: NDArray[np.float64]

@@ -90,12 +90,15 @@ class Mechanism(abc.ABC):
             found = f"has {self.context_size} public covariates but does not say how to draw them"
         raise ValueError(f"{type(self).__name__} {found}; override draw_context, or wrap it in PublicState")
 
-    def draw_noise(self, rng: np.random.Generator, size: tuple[int, ...]) -> NDArray[np.float64] | None:
+    def draw_noise(
+        self, rng: np.random.Generator, size: tuple[int, ...], context: NDArray | None = None
+    ) -> NDArray[np.float64] | None:
         """Draw what is added to the deviation payoffs that agents are told; None (the default) adds nothing.
 
         Args:
             rng: generator to draw from.
             size: shape of the batch, for example (episodes,).
+            context: float [*size, d], the context of the step; None where there is none.
 
         Returns:
             float64 [*size, n, A], or None. The noise of the chosen action is that of the realised payoff.

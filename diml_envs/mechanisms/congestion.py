@@ -94,5 +94,8 @@ class Congestion(AnonymousMechanism):
         self, counts: NDArray[np.integer], context: NDArray | None = None
     ) -> NDArray[np.float64]:
         """Return float64 [..., A, A]: what a would earn whoever takes b now, from counts int [..., A]."""
-        load = counts[..., None, :] + (1 - np.eye(len(self.linear), dtype=np.int64))
-        return load * (self.toll - self.linear - self.quadratic * load)
+        slope = self.toll - self.linear
+        stay, move = (load * (slope - self.quadratic * load) for load in (counts, counts + 1))  # [..., A]
+        table = np.repeat(move[..., None, :], counts.shape[-1], axis=-2)
+        np.einsum("...aa->...a", table)[...] = stay
+        return table

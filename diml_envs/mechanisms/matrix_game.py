@@ -81,6 +81,8 @@ class MatrixGame(Mechanism):
 
     num_actions: tuple[int, ...]
     table: NDArray[np.float64] = field(repr=False)
+    _rows: NDArray[np.float64] = field(repr=False)  # [number of joint actions, n]
+    _strides: NDArray[np.int64] = field(repr=False)  # [n], rows to skip for an agent's next action
 
     def __init__(self, payoffs: ArrayLike):
         """Build the game; see the class for the arguments."""
@@ -93,7 +95,13 @@ class MatrixGame(Mechanism):
             )
         if not np.isfinite(table).all():
             raise ValueError("expected finite payoffs, found NaN or infinity")
-        self._assign(num_actions=table.shape[:-1], table=table)
+        strides = np.append(np.cumprod(table.shape[-2:0:-1])[::-1], 1)
+        self._assign(
+            num_actions=table.shape[:-1],
+            table=table,
+            _rows=table.reshape(-1, table.shape[-1]),
+            _strides=strides.astype(np.int64),
+        )
 
     @classmethod
     def named(cls, name: str) -> Self:
@@ -112,16 +120,15 @@ class MatrixGame(Mechanism):
 
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
         """Return payoffs float64 [..., n] of joint actions int [..., n]."""
-        return self.table[tuple(np.moveaxis(actions, -1, 0))]
+        return self._rows[actions @ self._strides]
 
     def deviation_payoffs(
         self, actions: NDArray[np.integer], context: NDArray | None = None
     ) -> NDArray[np.float64]:
         """Return deviation payoffs float64 [..., n, A] of joint actions int [..., n]."""
         sizes = np.array(self.num_actions)
-        strides = np.append(np.cumprod(sizes[:0:-1])[::-1], 1)  # rows to skip for the agent's next action
-        others = (actions * strides).sum(axis=-1, keepdims=True) - actions * strides  # [..., n]
-        own = np.minimum(np.arange(sizes.max()), sizes[:, None] - 1) * strides[:, None]  # [n, A]
-        rows = self.table.reshape(-1, len(sizes))
-        values = rows[others[..., None] + own, np.arange(len(sizes))[:, None]]
+        steps = actions * self._strides
+        others = steps.sum(axis=-1, keepdims=True) - steps  # [..., n]
+        own = np.minimum(np.arange(sizes.max()), sizes[:, None] - 1) * self._strides[:, None]  # [n, A]
+        values = self._rows[others[..., None] + own, np.arange(len(sizes))[:, None]]
         return own_actions_only(values, self.num_actions)

@@ -9,10 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+import diml_envs
+from diml_envs import learners
 from diml_envs.cli import app
+from diml_envs.learners import EWA, Alternation, Mixture, TitForTat
 from diml_envs.log import load
 from diml_envs.mechanisms import Congestion, MatrixGame
 from diml_envs.registration import REGISTRY, make_parallel
+from diml_envs.simulate import simulate
 
 
 @pytest.fixture
@@ -49,7 +53,8 @@ def test_list_names_every_registered_environment_with_its_sizes(run, monkeypatch
     assert list(rows) == list(REGISTRY)
     for env_id, (agents, actions, description) in rows.items():
         game = make_parallel(env_id).mechanism
-        assert agents == str(game.num_agents) and actions == str(game.num_actions[0])
+        by_role = {"diml/double_auction-v0": "buyer 5, seller 4"}
+        assert agents == str(game.num_agents) and actions == by_role.get(env_id, str(game.num_actions[0]))
         first_line = inspect.getdoc(type(game)).splitlines()[0]
         assert description == first_line
 
@@ -124,6 +129,55 @@ def test_record_of_mixed_learners_one_per_agent_with_their_own_hyper_parameters(
     assert one.provenance["env"]["observation"] == "joint"
 
 
+@pytest.mark.parametrize("name", learners.NAMES)
+def test_record_takes_every_built_in_rule(run, tmp_path, name):
+    result = run(
+        *("record", "diml/matrix-v0", "--env", "game=stag_hunt", "--learners", name, "--steps", 4),
+        *("--out", tmp_path / "demo"),
+    )
+    assert result.exit_code == 0, result.output
+    log = load(tmp_path / "demo")
+    assert log.actions.shape == (1, 4, 2)
+    assert log.provenance["learner"]["class"] == learners.NAMES[name].__name__
+
+
+def test_record_of_different_built_in_rules_is_simulated_as_a_mixture(run, tmp_path):
+    result = run(
+        *("record", "diml/congestion-v0", "--learners", "ewa,alternation,tit_for_tat", "--steps", 6),
+        *("--env", "num_agents=3", "--env", "num_actions=(2, 3, 3)", "--episodes", 2, "--seed", 5),
+        *("--learner", "ewa.delta=1", "--learner", "tit_for_tat.first=1", "--out", tmp_path / "demo"),
+    )
+    assert result.exit_code == 0, result.output
+    log, rules = load(tmp_path / "demo"), [EWA(delta=1), Alternation(), TitForTat(first=1)]
+    game = Congestion(3, (2, 3, 3))
+    expected = simulate(game, Mixture(rules), episodes=2, horizon=6, seed=5)
+    np.testing.assert_array_equal(log.actions, expected.actions)
+    assert log.actions[0, :, 1].tolist() == [0, 1, 2, 0, 1, 2]
+    assert log.provenance["made_by"] == "diml_envs.simulate"
+    assert [rule["class"] for rule in log.provenance["learner"]["rules"]] == [
+        "EWA",
+        "Alternation",
+        "TitForTat",
+    ]
+
+
+def test_record_seats_rules_that_read_others_or_differ_between_agents_beside_sb3(run, tmp_path):
+    result = run(
+        *("record", "diml/congestion-v0", "--learners", "a2c,tit_for_tat,logit_q", "--steps", 12),
+        *("--env", "num_agents=3", "--env", "num_actions=(4, 3, 2)", "--jobs", 1, "--out", tmp_path / "demo"),
+        *("--learner", "tit_for_tat.first=2", "--learner", "logit_q.step_size=[0, 0, 1]"),
+    )
+    assert result.exit_code == 0, result.output
+    log = load(tmp_path / "demo")
+    assert log.actions[0, :, 1].tolist() == [2, *log.actions[0, :-1, 2]]
+    game = Congestion(3, (4, 3, 2))
+    last = game.deviation_payoffs(log.actions[0, :-1])[:, 2, :2]  # all that a step size of 1 remembers
+    odds = np.exp(3.0 * last)
+    np.testing.assert_allclose(
+        log.probabilities[0, 1:, 2, :2], 0.94 * odds / odds.sum(-1, keepdims=True) + 0.03, atol=1e-6
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -156,6 +210,20 @@ def test_record_of_mixed_learners_one_per_agent_with_their_own_hyper_parameters(
         (
             ["record", "diml/matrix-v0", "--out", "OUT", "--learners", "dqn", "--learner", "buffer_size=few"],
             "error: ",
+        ),
+        (
+            [
+                *("record", "diml/matrix-v0", "--out", "OUT", "--learners", "roth_erev"),
+                *("--env", "game=matching_pennies"),
+            ],
+            "RothErev: expected payoffs of at least 0",
+        ),
+        (
+            [
+                *("record", "diml/matrix-v0", "--out", "OUT", "--learners", "hedge,logit_q"),
+                *("--learner", "logit_q.step_size=[1, 1, 1]"),
+            ],
+            "expected step_size as one number or 2",
         ),
         (["record", "diml/matrix-v0", "--out", "OUT", "--observation", "count"], "did you mean 'counts'?"),
         (["record", "diml/congestion-v0", "--out", "OUT", "--env", "num_agents=0"], "error: "),
@@ -204,3 +272,51 @@ def test_python_m_diml_envs_records_with_sb3_learners_in_worker_processes(tmp_pa
     assert [pq.read_metadata(shard).num_rows for shard in shards] == [40, 40]
     log = load(tmp_path / "demo")
     assert log.update[:, :, 0].tolist() == [[t // 5 for t in range(20)]] * 2
+
+
+def test_record_population_keeps_counts_of_a_million_agents(run, tmp_path):
+    options = [
+        "--env",
+        "num_agents=1000000",
+        "--env",
+        "num_actions=5",
+        "--steps",
+        "20",
+        "--learner",
+        "step_size=0.2",
+    ]
+    groups = [
+        "--population",
+        "--group",
+        "fast=400000",
+        "--group",
+        "slow=600000",
+        "--learners",
+        "logit_q,hedge",
+    ]
+    result = run("record", "diml/anonymous-v0", "--out", str(tmp_path / "log"), *options, *groups)
+    assert result.exit_code == 0, result.output
+    log = diml_envs.load(tmp_path / "log")
+    assert isinstance(log, diml_envs.PopulationLog) and log.groups == ("fast", "slow")
+    assert (log.counts.sum(axis=-1) == [400_000, 600_000]).all() and log.counts.shape == (1, 20, 2, 5)
+    assert log.provenance["env"] == {"id": "diml/anonymous-v0", "num_agents": 1_000_000, "num_actions": 5}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["diml/anonymous-v0", "--group", "all=40"], "expected --population beside it"),
+        (["diml/matrix-v0", "--population"], "also depend on who acts"),
+        (
+            ["diml/anonymous-v0", "--population", "--learners", "ppo"],
+            "expected built-in rules with --population",
+        ),
+        (["diml/anonymous-v0", "--population", "--learners", "exp3"], "feedback"),
+        (["diml/anonymous-v0", "--population", "--group", "all=41"], "40"),
+    ],
+)
+def test_record_population_refuses_what_counts_cannot_play(run, tmp_path, arguments, message):
+    env_id, *options = arguments
+    result = run("record", env_id, "--out", str(tmp_path / "log"), *options)
+    assert result.exit_code == 2 and message in " ".join(result.output.split()), result.output
+    assert not (tmp_path / "log").exists()

@@ -1,4 +1,4 @@
-"""Learners: two or three steps by hand, agents who differ, masks, domains."""
+"""Learners: what every rule must do: masks, purity, agents who differ, feedback, domains."""
 
 import math
 
@@ -6,141 +6,219 @@ import numpy as np
 import pytest
 
 from diml_envs import learners
-from diml_envs.learners import BanditQ, Hedge, Learner, LogitQ
+from diml_envs.learners import (
+    EWA,
+    FAQ,
+    Alternation,
+    BanditQ,
+    Exp3,
+    FictitiousPlay,
+    ForgettingQ,
+    Hedge,
+    Learner,
+    LogitQ,
+    PolicyGradient,
+    RegretMatching,
+    RegretMatchingPlus,
+    Reinforce,
+    RothErev,
+    TitForTat,
+)
 
-RULES = {
-    "logit_q": LogitQ(step_size=0.3, inverse_temperature=2.0, exploration=0.1, initial=0.5),
-    "logit_q per agent": LogitQ([0.1, 0.9], [1.0, 4.0], [0.0, 0.2], [0.0, 1.0]),
-    "hedge": Hedge(step_size=0.7, forgetting=0.1, exploration=0.1),
-    "hedge per agent": Hedge([0.1, 2.0], [0.0, 0.5], [0.0, 1.0]),
-    "bandit_q": BanditQ(step_size=0.3, inverse_temperature=2.0, exploration=0.1, initial=-1.0),
-    "bandit_q per agent": BanditQ([0.1, 0.9], [1.0, 4.0], [0.0, 0.2], [0.0, 1.0]),
-}
-every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
+SHARED = [
+    LogitQ(step_size=0.3, inverse_temperature=2.0, exploration=0.1, initial=0.5),
+    Hedge(step_size=0.7, forgetting=0.1, exploration=0.1),
+    Hedge(step_size=0.7, optimism=1.0),
+    FictitiousPlay(inverse_temperature=2.0, forgetting=0.1, prior_weight=2.0, initial=0.3, exploration=0.1),
+    FictitiousPlay(prior_weight=0.0),
+    EWA(2.0, delta=0.3, phi=0.8, rho=0.6, initial_experience=2.0, initial=0.4, exploration=0.1),
+    BanditQ(step_size=0.3, inverse_temperature=2.0, exploration=0.1, initial=-1.0),
+    ForgettingQ(step_size=0.3, inverse_temperature=2.0, exploration=0.1, initial=1.0, forgetting=0.2),
+    FAQ(step_size=0.3, inverse_temperature=2.0, threshold=0.3, exploration=0.1, initial=1.0),
+    Exp3(step_size=0.3, implicit_exploration=0.1),
+    Exp3(step_size=0.3, implicit_exploration=0.0, exploration=0.2),
+    Reinforce(step_size=0.7, baseline_step=0.2, initial_baseline=0.5, exploration=0.1),
+    PolicyGradient(step_size=2.0, exploration=0.1),
+    RegretMatching(exploration=0.1),
+    RegretMatchingPlus(exploration=0.1),
+    RothErev(forgetting=0.2, initial=0.5, exploration=0.1),
+    TitForTat(first=1),
+    Alternation(start=2),
+]
+PER_AGENT = [
+    LogitQ([0.1, 0.9], [1.0, 4.0], [0.0, 0.2], [0.0, 1.0]),
+    Hedge([0.1, 2.0], [0.0, 0.5], [0.0, 1.0], [0.0, 1.0]),
+    FictitiousPlay([1.0, 4.0], [0.0, 0.5], [1.0, 2.0], [0.0, 1.0], [0.0, 0.2]),
+    EWA([1.0, 4.0], [0.0, 1.0], [0.5, 1.0], [0.9, 0.0], [1.0, 2.0], [0.0, 1.0], [0.0, 0.2]),
+    BanditQ([0.1, 0.9], [1.0, 4.0], [0.0, 0.2], [0.0, 1.0]),
+    ForgettingQ([0.1, 0.9], [1.0, 4.0], [0.0, 0.2], [0.0, 1.0], [0.1, 0.5]),
+    FAQ([0.1, 0.9], [1.0, 4.0], [0.1, 1.0], [0.0, 0.2], [0.0, 1.0]),
+    Exp3([0.1, 1.0], [0.0, 0.5], [0.0, 0.2]),
+    Reinforce([0.1, 1.0], [0.0, 0.5], [0.0, 1.0], [0.0, 0.2]),
+    PolicyGradient([0.1, 1.0], [0.0, 0.2]),
+    RegretMatching([0.0, 0.2]),
+    RegretMatchingPlus([0.0, 0.2]),
+    RothErev([0.0, 0.5], [0.5, 2.0], [0.0, 0.2]),
+    TitForTat([0, 1]),
+    Alternation([0, 1]),
+]
 SIZES = (3, 2)
 
 
-def play(rule, payoffs, chosen, num_actions=(2,)):
-    """Policies before each step and after the last, of one agent in one episode."""
-    state = rule.initial_state(1, num_actions)
-    policies = [rule.probabilities(state, num_actions)[0, 0]]
-    for own, action in zip(payoffs, chosen, strict=True):
-        state = rule.update(state, np.array([[action]]), np.array([[own]], dtype=float))
-        policies.append(rule.probabilities(state, num_actions)[0, 0])
-    return state[0, 0], policies
+def ids(rules):
+    return [f"{type(rule).__name__}-{place}" for place, rule in enumerate(rules)]
 
 
-def test_logit_q_by_hand():
-    rule = LogitQ(step_size=0.5, inverse_temperature=math.log(4), exploration=0.3)
-    state, policies = play(rule, [[1, 2], [3, 0]], chosen=[0, 0])
-    # Q: (0, 0), (.5, 1), (1.75, .5); softmax: (1/2, 1/2), 4**-.5 : 1 = (1/3, 2/3), 4**1.25 : 1
-    assert state == pytest.approx([1.75, 0.5])
-    assert policies[0] == pytest.approx([0.5, 0.5])
-    assert policies[1] == pytest.approx([0.7 / 3 + 0.15, 1.4 / 3 + 0.15])
-    odds = 4**1.25
-    assert policies[2] == pytest.approx([0.7 * odds / (1 + odds) + 0.15, 0.7 / (1 + odds) + 0.15])
+every_rule = pytest.mark.parametrize("rule", SHARED + PER_AGENT, ids=ids(SHARED + PER_AGENT))
 
 
-def test_logit_q_starts_from_its_initial_value_and_forgets_it_at_the_step_size():
-    state, _ = play(LogitQ(step_size=0.25, initial=8.0), [[0, 4], [0, 4]], chosen=[0, 0])
-    assert state == pytest.approx([4.5, 6.25])  # 8 -> 6 -> 4.5; 8 -> 7 -> 6.25
+def step(rng, episodes, sizes=SIZES):
+    """Random actions and payoffs; not negative, so that every rule can learn from them."""
+    own = np.arange(max(sizes)) < np.array(sizes)[:, None]
+    payoffs = np.where(own, rng.random((episodes, len(sizes), max(sizes))), 0.0)
+    return rng.integers(sizes, size=(episodes, len(sizes))), payoffs
 
 
-def test_hedge_by_hand():
-    state, policies = play(Hedge(step_size=math.log(3)), [[1, 0], [1, 0], [0, 4]], chosen=[0, 0, 0])
-    assert state == pytest.approx([2, 4])
-    for policy, expected in zip(
-        policies, [(1 / 2, 1 / 2), (3 / 4, 1 / 4), (0.9, 0.1), (0.1, 0.9)], strict=True
-    ):
-        assert policy == pytest.approx(expected)
+def played(rule, rng, episodes, steps=3, sizes=SIZES):
+    """A state that has seen something."""
+    state = rule.initial_state(episodes, sizes)
+    for _ in range(steps):
+        state = rule.update(state, *step(rng, episodes, sizes))
+    return state
 
 
-def test_hedge_with_forgetting_and_exploration_by_hand():
-    rule = Hedge(step_size=math.log(4), forgetting=0.5, exploration=0.2)
-    state, policies = play(rule, [[1, 0], [0, 1]], chosen=[0, 0])
-    assert state == pytest.approx([0.5, 1.0])  # then 4**-.5 : 1
-    assert policies[1] == pytest.approx([0.8 * 4 / 5 + 0.1, 0.8 / 5 + 0.1])
-    assert policies[2] == pytest.approx([0.8 / 3 + 0.1, 0.8 * 2 / 3 + 0.1])
+def leaves(state):
+    """The arrays of a state: itself, or those of its parts."""
+    return [leaf for part in state for leaf in leaves(part)] if isinstance(state, tuple) else [state]
 
 
-def test_bandit_q_by_hand_never_reads_the_payoffs_of_actions_not_taken():
-    rule = BanditQ(step_size=0.5, inverse_temperature=math.log(2), exploration=0.0)
-    unseen = math.nan
-    state, policies = play(rule, [[unseen, 4], [2, unseen], [unseen, 0]], chosen=[1, 0, 1])
-    assert state == pytest.approx([1, 1])
-    for policy, expected in zip(
-        policies, [(1 / 2, 1 / 2), (1 / 5, 4 / 5), (1 / 3, 2 / 3), (1 / 2, 1 / 2)], strict=True
-    ):
-        assert policy == pytest.approx(expected)  # Q: (0, 0), (0, 2), (1, 2), (1, 1)
+def of_episodes(state, index):
+    if not isinstance(state, tuple):
+        return state[index]
+    parts = [of_episodes(part, index) for part in state]
+    return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
 
 
 @every_rule
 def test_probabilities_sum_to_one_over_own_actions_and_vanish_beyond_them(rule):
     state = rule.initial_state(4, SIZES)
     rng = np.random.default_rng(0)
-    for _ in range(3):
+    for _ in range(4):
         found = rule.probabilities(state, SIZES)
-        assert found.shape == (4, 2, 3) and (found[:, 1, 2] == 0).all()
+        assert found.shape == (4, 2, 3) and (found[:, 1, 2] == 0).all() and (found >= 0).all()
         np.testing.assert_allclose(found.sum(-1), 1, atol=1e-14)
-        payoffs = rng.normal(size=(4, 2, 3))
-        payoffs[:, 1, 2] = 0
-        state = rule.update(state, rng.integers(SIZES, size=(4, 2)), payoffs)
-    assert (state[:, 1, 2] == 0).all()
+        state = rule.update(state, *step(rng, 4))
+    assert all(leaf.shape[:2] == (4, 2) for leaf in leaves(state))
 
 
 @every_rule
 def test_update_does_not_change_its_arguments(rule):
     rng = np.random.default_rng(1)
-    given = (rng.normal(size=(4, 2, 3)), rng.integers(SIZES, size=(4, 2)), rng.normal(size=(4, 2, 3)))
+    state = played(rule, rng, 4)
+    actions, payoffs = step(rng, 4)
+    given = [*leaves(state), actions, payoffs]
     before = [array.copy() for array in given]
-    result = rule.update(*given)
+    result = rule.update(state, actions, payoffs)
     for now, then in zip(given, before, strict=True):
         np.testing.assert_array_equal(now, then)
-    assert not any(np.shares_memory(result, array) for array in given)
+    for new in leaves(result):  # what cannot be written to may be passed on
+        assert not new.flags.writeable or not any(np.shares_memory(new, array) for array in given)
 
 
 @every_rule
 def test_episodes_do_not_touch_each_other(rule):
     rng = np.random.default_rng(2)
-    state, actions, payoffs = (
-        rng.normal(size=(5, 2, 3)),
-        rng.integers(SIZES, size=(5, 2)),
-        rng.normal(size=(5, 2, 3)),
-    )
+    state = played(rule, rng, 5)
+    actions, payoffs = step(rng, 5)
     together = rule.probabilities(rule.update(state, actions, payoffs), SIZES)
     for e in range(5):
         one = slice(e, e + 1)
-        alone = rule.probabilities(rule.update(state[one], actions[one], payoffs[one]), SIZES)
-        np.testing.assert_allclose(together[one], alone, atol=1e-15)
+        alone = rule.update(of_episodes(state, one), actions[one], payoffs[one])
+        np.testing.assert_allclose(together[one], rule.probabilities(alone, SIZES), atol=1e-15)
 
 
-@pytest.mark.parametrize("name", ["logit_q", "hedge", "bandit_q"])
-def test_parameters_per_agent_make_each_agent_its_own_learner(name):
-    rule = RULES[f"{name} per agent"]
-    rng = np.random.default_rng(3)
-    actions, payoffs = rng.integers(2, size=(6, 2)), rng.normal(size=(6, 2, 2))
-    found = rule.probabilities(rule.update(rule.initial_state(6, (2, 2)), actions, payoffs), (2, 2))
+@every_rule
+def test_no_episodes_are_no_trouble(rule):
+    state = played(rule, np.random.default_rng(0), 0)
+    assert rule.probabilities(state, SIZES).shape == (0, 2, 3)
+
+
+@pytest.mark.parametrize("rule", PER_AGENT, ids=ids(PER_AGENT))
+def test_parameters_per_agent_make_each_agent_its_own_learner(rule):
+    if rule.reads_others:
+        pytest.skip("an agent alone has nobody to read; see the tests of mixtures")
+    found = rule.probabilities(played(rule, np.random.default_rng(3), 6, sizes=(2, 2)), (2, 2))
     for agent in range(2):
         own = type(rule)(**{key: value[agent] for key, value in vars(rule).items()})
-        state = own.update(own.initial_state(6, (2,)), actions[:, [agent]], payoffs[:, [agent]])
+        rng, state = np.random.default_rng(3), own.initial_state(6, (2,))
+        for _ in range(3):
+            actions, payoffs = step(rng, 6, (2, 2))
+            state = own.update(state, actions[:, [agent]], payoffs[:, [agent]])
         np.testing.assert_allclose(found[:, [agent]], own.probabilities(state, (2,)), atol=1e-15)
 
 
-@pytest.mark.parametrize("rule", [LogitQ(inverse_temperature=1e6, exploration=0), Hedge(step_size=1e6)])
+@every_rule
+def test_feedback_and_what_is_read_are_as_declared(rule):
+    rng = np.random.default_rng(4)
+    state = played(rule, rng, 16)
+    actions, payoffs = step(rng, 16)
+    following = rule.probabilities(rule.update(state, actions, payoffs), SIZES)
+    other = actions.copy()
+    other[:, 0] = (actions[:, 0] + 1) % 3
+    changed = rule.probabilities(rule.update(state, other, payoffs), SIZES) != following
+    assert changed[:, 0].any() == rule.reads_action
+    assert changed[:, 1].any() == rule.reads_others
+    if rule.feedback == "bandit":
+        unseen = actions[..., None] != np.arange(3)
+        blind = rule.update(state, actions, np.where(unseen, math.nan, payoffs))
+        np.testing.assert_array_equal(rule.probabilities(blind, SIZES), following)
+
+
+def test_rules_that_a_representative_agent_can_play():
+    full = {name for name, rule in learners.NAMES.items() if rule.feedback == "full"}
+    assert full == set("logit_q hedge fictitious_play ewa policy_gradient regret_matching".split()) | {
+        "regret_matching_plus"
+    }
+    silent = {name for name in full if not learners.NAMES[name].reads_action}
+    assert silent == {"logit_q", "hedge", "fictitious_play", "policy_gradient"}
+
+
+def test_a_rule_that_says_nothing_is_taken_to_read_its_own_action():
+    assert Learner.reads_action and not Learner.reads_others
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        LogitQ(inverse_temperature=1e6, exploration=0),
+        Hedge(step_size=1e6),
+        FictitiousPlay(inverse_temperature=1e6),
+        EWA(inverse_temperature=1e6),
+        FAQ(inverse_temperature=1e6),
+        Exp3(step_size=1e6, implicit_exploration=0.0),
+        Reinforce(step_size=1e6),
+        PolicyGradient(step_size=1e6),
+    ],
+    ids=lambda rule: type(rule).__name__,
+)
 def test_sharp_choice_does_not_overflow(rule):
-    found = rule.probabilities(np.array([[[1e3, -1e3, 0.0]]]), (3,))
-    np.testing.assert_array_equal(found, [[[1, 0, 0]]])
-
-
-def test_feedback_says_which_payoffs_a_rule_reads():
-    assert (LogitQ.feedback, Hedge.feedback, BanditQ.feedback) == ("full", "full", "bandit")
+    state = rule.initial_state(1, (3,))
+    for action in (0, 1, 2, 0):  # also actions whose probability has rounded to 0
+        state = rule.update(state, np.array([[action]]), np.array([[[1e3, -1e3, 0.0]]]))
+        found = rule.probabilities(state, (3,))
+        assert np.isfinite(found).all() and found.sum() == pytest.approx(1)
+        assert all(np.isfinite(leaf).all() for leaf in leaves(state))
 
 
 def test_make_builds_each_rule_by_name():
     assert learners.make("logit_q", step_size=0.5) == LogitQ(step_size=0.5)
     assert learners.make("hedge") == Hedge()
     assert learners.make("bandit_q", exploration=[0, 1]) == BanditQ(exploration=np.array([0.0, 1.0]))
-    assert all(isinstance(learners.make(name), Learner) for name in learners.NAMES)
+    for name, rule in learners.NAMES.items():
+        assert type(learners.make(name)) is rule
+    assert (
+        {type(rule) for rule in SHARED} == {type(rule) for rule in PER_AGENT} == set(learners.NAMES.values())
+    )
 
 
 ERRORS = [
@@ -151,6 +229,15 @@ ERRORS = [
     (lambda: LogitQ(initial=math.nan), ValueError, "finite initial from -inf to inf, found nan"),
     (lambda: Hedge(step_size=math.inf), ValueError, "finite step_size from 0 to inf, found inf"),
     (lambda: Hedge(forgetting=2), ValueError, "forgetting from 0 to 1, found 2"),
+    (lambda: Hedge(optimism=-1), ValueError, "optimism from 0 to inf, found -1"),
+    (lambda: FictitiousPlay(prior_weight=-1), ValueError, "prior_weight from 0 to inf, found -1"),
+    (lambda: EWA(delta=1.5), ValueError, "delta from 0 to 1, found 1.5"),
+    (lambda: ForgettingQ(forgetting=2), ValueError, "forgetting from 0 to 1, found 2"),
+    (lambda: FAQ(threshold=0), ValueError, "threshold from 2.2.*e-308 to 1, found 0"),
+    (lambda: Exp3(implicit_exploration=-1), ValueError, "implicit_exploration from 0 to inf, found -1"),
+    (lambda: RothErev(initial=0), ValueError, "initial from 2.2.*e-308 to inf, found 0"),
+    (lambda: TitForTat(first=0.5), ValueError, "first as an action, a whole number, found 0.5"),
+    (lambda: Alternation(start=[0, 1.5]), ValueError, "start as an action, a whole number, found 1.5"),
     (
         lambda: BanditQ(step_size=[[0.1]]),
         ValueError,
@@ -162,8 +249,13 @@ ERRORS = [
         "step_size as one number or 3",
     ),
     (lambda: BanditQ(initial=[0.1]).initial_state(1, (2, 2)), ValueError, "initial as one number or 2"),
+    (
+        lambda: RothErev().update(np.ones((1, 1, 2)), np.array([[1]]), np.array([[[9.0, -0.5]]])),
+        ValueError,
+        "payoffs of at least 0 .*, found -0.5; add a constant",
+    ),
     (lambda: learners.make("logitq"), ValueError, "did you mean 'logit_q'"),
-    (lambda: learners.make("xyzzy"), ValueError, "among logit_q, hedge, bandit_q, found 'xyzzy'$"),
+    (lambda: learners.make("xyzzy"), ValueError, "among logit_q, hedge, .*, alternation, found 'xyzzy'$"),
     (lambda: learners.make("hedge", step=1), TypeError, "unexpected keyword argument 'step'"),
 ]
 
@@ -172,3 +264,9 @@ ERRORS = [
 def test_errors_say_what_was_expected_and_found(cause, kind, message):
     with pytest.raises(kind, match=message):
         cause()
+
+
+@pytest.mark.parametrize("rule", PER_AGENT, ids=ids(PER_AGENT))
+def test_every_rule_refuses_parameters_of_another_number_of_agents(rule):
+    with pytest.raises(ValueError, match="as one number or 3"):
+        rule.initial_state(1, (2, 2, 2))

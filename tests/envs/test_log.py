@@ -289,7 +289,7 @@ def set_column(name, value):
         (lambda t: t.replace_schema_metadata(None), "without the metadata key 'diml'"),
         (lambda t: t.append_column("available", pa.array([[True]] * t.num_rows)), "diml_inverse.load_log"),
         (set_about(version=2), "of version 2"),
-        (set_about(kind="population"), "found kind 'population'"),
+        (set_about(kind="sample"), "found kind 'sample'"),
         (set_about(agents=["left", "middle"]), "expected the agents left, middle, found right"),
         (set_about(num_actions=[3, 3]), "row 0: expected a list of 3 numbers, found 2"),
     ],

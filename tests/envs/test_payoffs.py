@@ -13,11 +13,7 @@ from diml_envs.mechanisms import (
     MatrixGame,
     NeuralJoint,
     PublicGoods,
-    PublicState,
     RandomSubsidy,
-    Scaled,
-    Subsidy,
-    Toll,
 )
 from diml_envs.simulate import simulate
 
@@ -203,48 +199,3 @@ def test_matrix_game_looks_payoffs_up_for_agents_with_different_numbers_of_actio
     assert game.num_actions == (2, 4, 3)
     for joint in ((0, 0, 0), (1, 3, 2), (0, 2, 1)):
         np.testing.assert_array_equal(game(joint), TABLE[joint])
-
-
-def test_transfers_change_payoffs_by_hand():
-    game = MatrixGame.named("prisoners_dilemma")  # (cooperate, defect) pays (0, 5), (defect, defect) (1, 1)
-    assert Toll(game, [0, 2])([0, 1]).tolist() == [0, 3]
-    assert Toll(game, [[1, 2], [3, 4]])([[0, 1], [1, 1]]).tolist() == [[-1, 1], [-1, -3]]
-    assert Subsidy(game, [4, 0])([0, 1]).tolist() == [4, 5]
-    assert Subsidy(game, [[1, 2], [3, 4]])([1, 1]).tolist() == [3, 5]
-    assert Scaled(game, 3)([0, 1]).tolist() == [0, 15]
-    assert Scaled(game, [10, -1])([1, 1]).tolist() == [10, -1]
-    assert PublicState(game)([[0, 1], [1, 1]], [[2.0], [0.5]]).tolist() == [[0, 10], [0.5, 0.5]]
-    assert Toll(Scaled(game, 3), [0, 2])([0, 1]).tolist() == [0, 13]
-    assert Scaled(Toll(game, [0, 2]), 3)([0, 1]).tolist() == [0, 9]
-
-
-def test_transfers_undo_each_other():
-    game = Congestion(seed=2)
-    actions = np.random.default_rng(0).integers(5, size=(30, 4))
-    rates = [1, 2, 3, 4, 5]
-    there_and_back = Scaled(Scaled(Subsidy(Toll(game, rates), rates), 4), 0.25)
-    np.testing.assert_allclose(there_and_back(actions), game(actions), atol=1e-12)
-
-
-def test_public_states_stack_the_outermost_last():
-    game = PublicState(PublicState(MatrixGame.named("stag_hunt"), levels=[2]), levels=[5, 7])
-    context = game.draw_context(np.random.default_rng(0), 0, (50,))
-    assert game.context_size == 2
-    assert set(context[:, 0]) == {2} and set(context[:, 1]) == {5, 7}
-    np.testing.assert_array_equal(game.payoffs(np.zeros((50, 2), int), context)[:, 0], 4 * 2 * context[:, 1])
-
-
-def test_public_state_draws_its_levels_equally_often():
-    game = PublicState(MatrixGame.named("stag_hunt"))
-    draws = game.draw_context(np.random.default_rng(3), 0, (3000,))
-    assert draws.shape == (3000, 1)
-    for level in (0.5, 1.0, 2.0):
-        frequency = (draws == level).mean()
-        assert abs(frequency - 1 / 3) < 4 * math.sqrt(1 / 3 * 2 / 3 / 3000)  # four standard errors
-
-
-def test_given_arrays_are_copied():
-    rates = np.array([0.0, 2.0])
-    game = Toll(MatrixGame.named("prisoners_dilemma"), rates)
-    rates[1] = 100
-    assert game([0, 1]).tolist() == [0, 3]

@@ -213,7 +213,7 @@ ERRORS = [
     (dict(episodes=0), ValueError, "episodes to be a whole number of at least 1, found 0"),
     (dict(horizon=2.5), ValueError, "horizon to be a whole number of at least 1, found 2.5"),
     (dict(seed=None), ValueError, "seed to be a whole number of at least 0, found None"),
-    (dict(learner="logit_q"), TypeError, "expected one Learner for all agents, found str"),
+    (dict(learner="logit_q"), TypeError, "one Learner for all agents or a list .*, found str"),
     (
         dict(learner=LogitQ([0.1, 0.2])),
         ValueError,

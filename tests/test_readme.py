@@ -34,22 +34,25 @@ def test_readme_example_is_at_most_twelve_lines():
 
 
 def test_command_line_blocks_run(tmp_path, monkeypatch):
-    """The three commands, shortened: fewer steps and episodes, a given ridge instead of cross-validation."""
+    """The commands, shortened: fewer steps and episodes, a given ridge instead of cross-validation."""
     from diml_envs.cli import app as envs
     from diml_inverse.cli import app as inverse
 
     monkeypatch.chdir(tmp_path)
     apps = {"diml-envs": envs, "diml-inverse": inverse}
     lines = [line for line in COMMANDS if line.split()[0] in apps]
-    assert len(lines) == 3
+    assert len(lines) == 5
     for line in lines:
         shorter = line.replace("--steps 4096 --episodes 4", "--steps 64 --episodes 2 --jobs 1")
-        program, *arguments = shlex.split(shorter)
+        shorter = shorter.replace("--gif", "--steps 4 --gif")
+        program, *arguments = shlex.split(shorter, comments=True)
         if arguments[0] == "fit":
             arguments += ["--ridge", "10"]
         done = CliRunner().invoke(apps[program], arguments)
         assert done.exit_code in (0, 3), done.output  # 3: a log this short may carry no information
     assert (tmp_path / "runs/report.png").stat().st_size > 1000
+    assert (tmp_path / "runs/braess.gif").stat().st_size > 1000
+    assert (diml_envs.load(tmp_path / "runs/crowd").sizes == 1_000_000).all()
 
 
 def test_every_script_named_exists():
@@ -58,14 +61,17 @@ def test_every_script_named_exists():
 
 
 def test_table_of_environments_equals_the_registry():
-    rows = re.findall(r"^\| `(diml/[\w-]+)` \| `(\w+)` \| (\d+) x (\d+) \|", README, re.MULTILINE)
-    found = {}
-    for env_id, name, agents, actions in rows:
+    lines = [line for line in README.splitlines() if line.startswith("| `diml/")]
+    rows = [[cell.strip().strip("`") for cell in line.strip("|").split(" | ")] for line in lines]
+    found = {env_id: (name, size, source, told) for env_id, name, size, _, source, told in rows}
+    expected = {}
+    for env_id, row in REGISTRY.items():
         mechanism = diml_envs.registration.make_parallel(env_id).unwrapped.mechanism
-        assert type(mechanism).__name__ == name
-        assert (mechanism.num_agents, max(mechanism.num_actions)) == (int(agents), int(actions))
-        found[env_id] = name
-    assert set(found) == set(REGISTRY)
+        assert type(mechanism) is row.mechanism
+        size = f"{mechanism.num_agents} x {max(mechanism.num_actions)}"
+        expected[env_id] = (row.mechanism.__name__, size, row.source, row.identifies)
+    assert found == expected
+    assert len(rows) == len(expected)
 
 
 def test_table_of_learners_names_every_rule():
@@ -73,4 +79,4 @@ def test_table_of_learners_names_every_rule():
     named = set(re.findall(r"`(\w+)[`(]", table))
     abstract = {"LearnerRule", "LinearRule", "QRule", "SoftmaxRule"}
     assert set(di.learners.__all__) - abstract <= named
-    assert {"LogitQ", "Hedge", "BanditQ"} <= named
+    assert {rule.__name__ for rule in diml_envs.learners.NAMES.values()} <= named

@@ -52,14 +52,14 @@ def joint_action(actions: Mapping[str, object], num_actions: Mapping[str, int]) 
     """
     try:
         joint = [operator.index(actions[agent]) for agent in num_actions]  # pyright: ignore[reportArgumentType]
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, IndexError):
         raise action_error(actions, num_actions) from None
     if min(joint) < 0 or any(map(operator.ge, joint, num_actions.values())) or len(actions) != len(joint):
         raise action_error(actions, num_actions)
     return np.array(joint)
 
 
-def action_error(actions: Mapping[str, object], num_actions: Mapping[str, int]) -> ValueError:
+def action_error(actions: object, num_actions: Mapping[str, int]) -> ValueError:
     """The error for a dictionary of actions that is no joint action.
 
     Args:
@@ -67,6 +67,11 @@ def action_error(actions: Mapping[str, object], num_actions: Mapping[str, int]) 
         num_actions: own actions of each agent.
     """
     agents = list(num_actions)
+    if not isinstance(actions, Mapping):
+        return ValueError(
+            f"expected a dictionary with one action for each of the {len(agents)} agents {agents[0]} to "
+            f"{agents[-1]}, found {type(actions).__name__}; pass dict(zip(env.agents, actions))"
+        )
     missing = [agent for agent in agents if agent not in actions]
     unknown = [agent for agent in actions if agent not in num_actions]
     if missing or unknown:
@@ -95,10 +100,10 @@ def mechanism_title(mechanism: Mechanism) -> str:
 
 
 def _is_action(found: object, size: int) -> bool:
-    whole = isinstance(found, int | np.integer) or (
-        isinstance(found, np.ndarray) and found.shape == () and found.dtype.kind in "iu"
-    )
-    return whole and 0 <= int(found) < size  # pyright: ignore[reportArgumentType]
+    try:
+        return 0 <= operator.index(found) < size  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        return False
 
 
 def _show_the_same(found: Mechanism, expected: Mechanism) -> bool:

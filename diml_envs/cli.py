@@ -83,7 +83,8 @@ def record(
     with bad_input():
         registered(env_id)
         if out.is_file() or shard_paths(out):
-            raise FileExistsError(f"--out {out}: expected a new folder, found a log; choose another name")
+            found = "a file" if out.is_file() else "a log"
+            raise FileExistsError(f"--out {out}: expected a new folder, found {found}; choose another name")
         if group and not population:
             raise ValueError("--group: expected --population beside it; individual agents have no groups")
     if population:
@@ -98,27 +99,31 @@ def record(
                 steps=steps,
                 seed=seed,
             )
-        log.save(out)
+            log.save(out)
         _report(log, episodes * steps, names, start, out)
         return
     with bad_input():
         arguments: dict[str, Any] = {"observation": observation} | parse_options("--env", env or [])
         game = make_parallel(env_id, **arguments)
         options = parse_options("--learner", learner or [])
-        num_actions = dict(zip(game.possible_agents, game.mechanism.num_actions, strict=True))
-        assignment = parse_learners(learners, options, num_actions)
+        assignment = parse_learners(learners, options, game.possible_agents)
         if assignment.needs_full_feedback:
-            arguments = {"feedback": "full"} | arguments
+            if arguments.setdefault("feedback", "full") != "full":
+                raise ValueError(
+                    f"--env feedback={arguments['feedback']}: expected full, as some of {learners} learn "
+                    "from the payoffs of all own actions or from what others did; leave it out"
+                )
             game = make_parallel(env_id, **arguments)
         rule = assignment.joint_rule
         if rule is not None:
             rule.initial_state(1, game.mechanism.num_actions)  # refuses parameters of other agents
+        out.mkdir(parents=True, exist_ok=True)  # before anything is played that could not be kept
     about = {"env": {"id": env_id, **arguments}, "learner_arguments": options}
     if rule is not None:
         with bad_input():  # payoffs that the rule cannot learn from
             log = simulate(game.mechanism, rule, episodes=episodes, horizon=steps, seed=seed)
-        log = dataclasses.replace(log, provenance={**log.provenance, **about})
-        log.save(out)
+            log = dataclasses.replace(log, provenance={**log.provenance, **about})
+            log.save(out)
     else:
         workers = min(jobs or os.cpu_count() or 1, episodes)
         log = _run(game, assignment, steps, seed, episodes=episodes, path=out, jobs=workers, provenance=about)

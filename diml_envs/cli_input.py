@@ -19,14 +19,14 @@ EnvOptions = Annotated[
 
 @contextlib.contextmanager
 def bad_input() -> Iterator[None]:
-    """Turns what the checks of the library say about the input into a message and exit code 2."""
+    """Turns what the library or the file system says about the input into a message and exit code 2."""
     try:
         yield
-    except (ValueError, TypeError, FileExistsError) as error:
+    except (ValueError, TypeError, OSError) as error:
         refuse(error)
 
 
 def refuse(error: Exception) -> NoReturn:
     """Tells an error and ends with exit code 2."""
-    typer.echo(f"error: {error}", err=True)
+    typer.echo("\n".join([f"error: {error}", *getattr(error, "__notes__", [])]), err=True)
     raise typer.Exit(2) from None

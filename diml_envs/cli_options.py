@@ -7,13 +7,13 @@ from typing import Any
 
 from diml_envs import learners
 from diml_envs.arguments import did_you_mean
-from diml_envs.external.rules import RuleLearner
 from diml_envs.external.sb3 import SB3_LEARNERS, SB3Factory
 from diml_envs.learners.base import Learner
 from diml_envs.learners.mixture import Mixture
 from diml_envs.registration import REGISTRY, Row
 
 LEARNER_NAMES = (*learners.NAMES, *SB3_LEARNERS)
+_EXAMPLES = {"--env": "num_agents=4", "--learner": "step_size=0.1", "--group": "commuters=400"}
 
 
 def registered(env_id: str) -> Row:
@@ -48,7 +48,9 @@ def parse_options(flag: str, given: Sequence[str]) -> dict[str, Any]:
     for text in given:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise ValueError(f"expected {flag} key=value, found {text!r}; for example {flag} num_agents=4")
+            raise ValueError(
+                f"expected {flag} key=value, found {text!r}; for example {flag} {_EXAMPLES[flag]}"
+            )
         key = key.strip()
         if key in options:
             raise ValueError(f"expected each key of {flag} once, found {key!r} twice; leave one out")
@@ -56,13 +58,13 @@ def parse_options(flag: str, given: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def parse_learners(names: str, options: Mapping[str, Any], num_actions: Mapping[str, int]) -> "Assignment":
+def parse_learners(names: str, options: Mapping[str, Any], agents: Sequence[str]) -> "Assignment":
     """Reads a comma list of learners and their hyper-parameters.
 
     Args:
         names: one name for all agents, or one per agent.
         options: hyper-parameters of all learners, or under ``name.key`` of the learners of that name.
-        num_actions: number of actions of each agent of the environment.
+        agents: names of the agents of the environment.
 
     Raises:
         ValueError: a name or a hyper-parameter is unknown, a value is refused, or there are too many or too
@@ -75,7 +77,7 @@ def parse_learners(names: str, options: Mapping[str, Any], num_actions: Mapping[
                 f"expected learners among {', '.join(LEARNER_NAMES)}, found {name!r}"
                 f"{did_you_mean(name, LEARNER_NAMES)}"
             )
-    n = len(num_actions)
+    n = len(agents)
     if len(chosen) not in (1, n):
         raise ValueError(
             f"expected one learner for all, or one for each of the {n} agents, found {len(chosen)}"
@@ -89,12 +91,11 @@ def parse_learners(names: str, options: Mapping[str, Any], num_actions: Mapping[
     seats = chosen * n if len(chosen) == 1 else chosen
     options_of = {name: _own_options(name, options) for name in dict.fromkeys(chosen)}
     factories: dict[str, RuleFactory | SB3Factory] = {}
-    for index, (agent, name) in enumerate(zip(num_actions, seats, strict=True)):
+    for agent, name in zip(agents, seats, strict=True):
         if name in SB3_LEARNERS:
             factories[agent] = _sb3_factory(name, options_of[name])
         else:
-            rule = _rule(name, options_of[name])
-            factories[agent] = RuleFactory(rule, index, tuple(num_actions.values()))
+            factories[agent] = RuleFactory(_rule(name, options_of[name]))
     return Assignment(factories, tuple(chosen))
 
 
@@ -104,17 +105,13 @@ class RuleFactory:
 
     Attributes:
         rule: the rule.
-        index: the agent's place among all.
-        num_actions: number of actions of each agent.
     """
 
     rule: Learner
-    index: int
-    num_actions: tuple[int, ...]
 
-    def __call__(self, seat: Any, agent: str, seed: int) -> RuleLearner:
-        """Builds the learner of a seat."""
-        return RuleLearner(self.rule, seat, seed, index=self.index, num_actions=self.num_actions)
+    def __call__(self, seat: Any, agent: str, seed: int) -> Learner:
+        """The rule of a seat."""
+        return self.rule
 
 
 @dataclass(frozen=True)

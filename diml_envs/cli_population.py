@@ -43,7 +43,7 @@ def record_population(
     mechanism = make_mechanism(env_id, **given)
     sizes = parse_options("--group", groups) or {"all": mechanism.num_agents}
     arguments = parse_options("--learner", options)
-    assignment = parse_learners(learners, arguments, dict.fromkeys(sizes, mechanism.num_actions[0]))
+    assignment = parse_learners(learners, arguments, tuple(sizes))
     rule = assignment.joint_rule
     if rule is None:
         raise ValueError(

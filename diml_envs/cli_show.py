@@ -98,7 +98,7 @@ def _print_page(env_id: str, row: Row, game: IncentiveEnv) -> None:
     if mechanism.context_size:
         _console.print(f"context: {mechanism.context_size} numbers that payoffs depend on")
     _console.print(f"observation: {game.observation_space(agents[0])}\n")
-    table = Table("argument", "default", title="arguments (--env KEY=VALUE)")
+    table = Table("argument", "default", title="arguments (--env KEY=VALUE)", min_width=30)
     known = inspect.signature(row.build).parameters
     for name, parameter in itertools.chain(known.items(), _environment_arguments()):
         table.add_row(name, repr(parameter.default))

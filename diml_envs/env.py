@@ -103,7 +103,7 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         self._noise: np.ndarray | None = None  # [n, A], what was added to the last deviation payoffs
         self._own: np.ndarray | None = None  # [n, A], those as told, once somebody has asked
         self._context: np.ndarray | None = None  # [d], the context that holds for the coming joint action
-        self._mechanism = mechanism
+        self._mechanism = self._payer = mechanism  # in force, and the one that paid the last step
         self._view = View(mechanism)
         self._sizes = np.array(mechanism.num_actions)  # [n]
         self._num_actions = dict(zip(self.possible_agents, self._view.num_actions, strict=True))
@@ -216,7 +216,7 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         if not all(map(math.isfinite, earned)):
             raise checks.payoff_error(payoffs, self._mechanism)
         self.last_actions, self.last_context = joint, self._context
-        self._noise, self._own = noise, None
+        self._payer, self._noise, self._own = self._mechanism, noise, None
         self._step += 1
         truncated = self._step >= self.max_cycles
         if self._context is not None and not truncated:
@@ -246,7 +246,7 @@ class IncentiveEnv(ParallelEnv[str, np.ndarray, int]):
         if self.last_actions is None:
             raise ResetNeeded("expected a joint action that has been played, found none; call step()")
         if self._own is None:
-            own = self._mechanism.deviation_payoffs(self.last_actions, self.last_context)
+            own = self._payer.deviation_payoffs(self.last_actions, self.last_context)
             self._own = own if self._noise is None else own + self._noise
         return self._own
 

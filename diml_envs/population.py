@@ -1,6 +1,6 @@
 """simulate_population: crowds of any size play an anonymous mechanism, and leave a log of counts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -181,6 +181,8 @@ def _split(
     mechanism: Mechanism, group_sizes: Sequence[int] | None, groups: Sequence[str] | None
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Sizes and names of the groups."""
+    if group_sizes is not None and not hasattr(group_sizes, "__len__"):
+        raise TypeError(f"expected group_sizes as a list of whole numbers, found {group_sizes!r}")
     given = (mechanism.num_agents,) if group_sizes is None else tuple(group_sizes)
     sizes = tuple(whole_number(f"group_sizes[{g}]", size) for g, size in enumerate(given))
     if sum(sizes) != mechanism.num_agents:
@@ -189,10 +191,17 @@ def _split(
             f"found {sizes} with sum {sum(sizes)}; build the mechanism for "
             f"{sum(sizes)} agents, or change the sizes"
         )
-    names = default_groups(len(sizes)) if groups is None else tuple(groups)
+    names = (
+        default_groups(len(sizes))
+        if groups is None
+        else tuple(groups)
+        if isinstance(groups, Iterable)
+        else (groups,)
+    )
     if groups is None and len(sizes) == 1 and mechanism.roles:
         names = mechanism.roles[:1]
-    if isinstance(groups, str) or len(names) != len(sizes) or len(set(names)) != len(sizes):
+    texts = not isinstance(groups, str) and all(isinstance(name, str) for name in names)
+    if not texts or len(names) != len(sizes) or len(set(names)) != len(sizes):
         raise ValueError(
             f"expected {len(sizes)} different names as groups, one per group_sizes, found {groups!r}"
         )

@@ -109,7 +109,7 @@ REGISTRY: dict[str, Row] = {
         Congestion,
         Congestion,
         "Rosenthal 1973; An & Du 2026",
-        "quadratic, and linear - toll but not the two apart",
+        "quadratic, and linear - toll but not the two apart, of 3 or more roads and agents",
         _TWO_BY_THREE,
     ),
     "diml/public_goods-v0": Row(
@@ -134,14 +134,14 @@ REGISTRY: dict[str, Row] = {
         Bertrand,
         Bertrand,
         "Anderson et al. 1992; Calvano et al. 2020",
-        "costs, differentiation, quality - outside, market_size",
+        "costs, differentiation, quality - outside, market_size, from 3 or more prices",
         _TWO_BY_THREE,
     ),
     "diml/time_of_use-v0": Row(
         TimeOfUse,
         TimeOfUse,
         "Boiteux 1960; Mohsenian-Rad et al. 2010",
-        "hourly costs of each agent and base_load up to constants, demand_charge",
+        "hourly costs of each agent and base_load / energy up to constants, demand_charge * energy",
         _TWO_BY_THREE,
     ),
     "diml/network_game-v0": Row(
@@ -165,7 +165,7 @@ REGISTRY: dict[str, Row] = {
         FirstPriceAuction,
         FirstPriceAuction,
         "Vickrey 1961",
-        "values and bids; the reserve up to the grid",
+        "values less bids; the reserve up to the grid",
         _TWO_BY_THREE,
     ),
     "diml/second_price-v0": Row(
@@ -179,14 +179,14 @@ REGISTRY: dict[str, Row] = {
         AllPayAuction,
         AllPayAuction,
         "Baye, Kovenock & de Vries 1996",
-        "values and bids; the reserve up to the grid",
+        "values, and differences of bids; the reserve up to the grid",
         _TWO_BY_THREE,
     ),
     "diml/sponsored_search-v0": Row(
         SponsoredSearch,
         SponsoredSearch,
         "Varian 2007; Edelman, Ostrovsky & Schwarz 2007",
-        "payoff differences between slots within reach; values and click rates up to a unit",
+        "payoff differences between slots within reach; values, and click rates times qualities",
         _TWO_BY_THREE,
     ),
     "diml/ranking_rebate-v0": Row(
@@ -214,7 +214,7 @@ REGISTRY: dict[str, Row] = {
         TullockContest,
         TullockContest,
         "Tullock 1980",
-        "prize and cost of each agent, the exponent",
+        "prize and cost of each agent, the exponent, from 3 or more efforts",
         _TWO_BY_THREE,
     ),
     "diml/minority-v0": Row(
@@ -235,14 +235,14 @@ REGISTRY: dict[str, Row] = {
         CommonPool,
         CommonPool,
         "Ostrom, Gardner & Walker 1994",
-        "productivity - outside, depletion, quota, detection * fine but not the two apart",
+        "productivity - outside, depletion, a quota amid the grid, detection * fine but not the two apart",
         _TWO_BY_THREE,
     ),
     "diml/team_bonus-v0": Row(
         TeamBonus,
         TeamBonus,
         "Holmstrom 1982",
-        "share * productivity, bonus, cost, the target up to the grid",
+        "share * productivity, bonus, cost, target / productivity up to the grid",
         _TWO_BY_THREE,
     ),
     "diml/tournament-v0": Row(

@@ -30,9 +30,8 @@ def simulate(
 
     At each step: the context is drawn (where there is one), every agent draws an action from its choice
     probabilities by inverse distribution function, everyone is paid (with noise, where the mechanism has
-    some), everyone updates. All draws
-    come from one generator: equal seeds give equal logs, and games of the same size without context share
-    their random numbers.
+    some), everyone updates. All draws come from one generator: equal seeds give equal logs, and games of
+    the same size without context and noise share their random numbers.
 
     Args:
         mechanism: a `Mechanism`, or any payoff map with an attribute `num_actions` (its deviation

@@ -41,9 +41,9 @@ class SeatEnv(gymnasium.Env[np.ndarray, np.int64]):
         env: the inner `IncentiveEnv`.
         opponents: who plays the other seats: the name of a built-in learner rule (see
             `diml_envs.learners.NAMES`, for example `"logit_q"`), a `Learner`, a policy (callable:
-            observation -> action), a mapping from agent name to any of these, or a sequence of them in the
-            order of the opponents. Parameters of a rule given per agent have one entry for every agent, the
-            seat included.
+            observation -> action; for a Stable-Baselines3 model `lambda seen: model.predict(seen)[0]`), a
+            mapping from agent name to any of these, or a sequence of them in the order of the opponents.
+            Parameters of a rule given per agent have one entry for every agent, the seat included.
         seat: index or name of your agent.
 
     Identified parameters:

@@ -14,6 +14,7 @@ from diml_envs.external.random_state import RandomStates
 from diml_envs.external.rules import RuleLearner
 from diml_envs.external.sb3 import SB3Learner, adapt
 from diml_envs.external.seats import Seat
+from diml_envs.learners.base import Learner
 from diml_envs.log_writer import LogWriter
 
 
@@ -127,7 +128,11 @@ class Hub:
     def _learn(self, seat: Seat) -> None:
         """The body of a learner's thread."""
         index = self.seats.index(seat)
-        learner = adapt(self._make_learner(seat, seat.agent, self._seeds[index]))
+        made = self._make_learner(seat, seat.agent, self._seeds[index])
+        if isinstance(made, Learner):
+            sizes = [other.size for other in self.seats]
+            made = RuleLearner(made, seat, self._seeds[index], index=index, num_actions=sizes)
+        learner = adapt(made)
         if not callable(getattr(learner, "learn", None)):
             raise TypeError(
                 f"expected make_learner to return an object with learn(total_timesteps) for {seat.agent}, "

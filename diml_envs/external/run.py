@@ -54,8 +54,9 @@ def run_external(
     counts on, and all learners are stopped after exactly `steps` joint steps. Import torch before the call if
     your learners draw from its generator before they seed it.
 
-    A learner is any object with `learn(total_timesteps)`; Stable-Baselines3 models fit as they are. It may
-    also expose, for the log:
+    A learner is any object with `learn(total_timesteps)`; Stable-Baselines3 models fit as they are, and so do
+    built-in rules such as `LogitQ()` (most need an environment with `feedback="full"`). It may also expose,
+    for the log:
 
     - `update_index`: a whole number or a function without arguments that returns one: the index of the
       parameter update that its present action was chosen with.

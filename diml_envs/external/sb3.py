@@ -37,8 +37,9 @@ class SB3Factory:
 
     def hyperparameters(self) -> list[str]:
         """The names that `arguments` may have."""
-        given = ("self", "policy", "env", "device", "seed")
-        return [name for name in inspect.signature(self.model_class()).parameters if name not in given]
+        given = ("policy", "env", "device", "seed")
+        names = inspect.signature(self.model_class()).parameters
+        return [name for name in names if name not in given and not name.startswith("_")]
 
 
 class SB3Learner:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from diml_envs.arguments import real_numbers
 from diml_envs.learners.choice import logit_choice
 from diml_envs.mechanisms.deviations import action_mask
 
@@ -147,7 +148,7 @@ def checked_parameter(
     Raises:
         ValueError: not finite, out of bounds, or neither a number nor one-dimensional.
     """
-    array = np.asarray(value, dtype=np.float64)
+    array = real_numbers(name, value)
     if array.ndim > 1 or array.size == 0:
         raise ValueError(f"expected {name} as a number or one per agent [n], found shape {array.shape}")
     wrong = ~(np.isfinite(array) & (array >= low) & (array <= high))

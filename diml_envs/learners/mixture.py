@@ -1,7 +1,7 @@
 """Mixture: agents who follow different rules learn side by side; equal rules share one vectorised state."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -93,6 +93,8 @@ class Mixture(Learner):
 
     def __post_init__(self):
         """Check the rules and group the agents by them."""
+        if isinstance(self.rules, str) or not isinstance(self.rules, Iterable):
+            raise TypeError(f"expected a list of one rule per agent, found {type(self.rules).__name__}")
         rules = tuple(self.rules)
         if not rules:
             raise ValueError("expected one rule per agent, found none")

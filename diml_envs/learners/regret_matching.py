@@ -23,7 +23,7 @@ class RegretMatching(RegretLearner):
         ValueError: a parameter outside its bounds.
 
     References:
-        Hart & Mas-Colell (2000), Econometrica 68, section 4 (unconditional regrets).
+        Hart & Mas-Colell (2000), Econometrica 68 (the procedure with unconditional regrets).
 
     Example:
         >>> rule = RegretMatching()

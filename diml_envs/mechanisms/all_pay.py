@@ -45,8 +45,8 @@ class AllPayAuction(SealedBidAuction):
         seed: seed of the fixed values.
 
     Identified parameters:
-        The bids and each agent's value: a losing bid costs itself, a winning one earns the value on top;
-        the reserve up to the grid.
+        Each agent's value, and differences between bids: a losing bid costs itself, a winning one earns the
+        value on top; the reserve up to the grid.
 
     Version history:
         v0: first version.

@@ -1,6 +1,5 @@
 """Anonymous: large games in which only how many others took each action matters, and matters for good."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +9,7 @@ from scipy.signal import convolve
 from scipy.special import gammaln
 
 from diml_envs.arguments import whole_number
-from diml_envs.mechanisms.arguments import action_sizes
+from diml_envs.mechanisms.arguments import action_sizes, positive, proportion
 from diml_envs.mechanisms.counts import AnonymousMechanism
 from diml_envs.mechanisms.neural_joint import torch_linear
 
@@ -107,10 +106,8 @@ class Anonymous(AnonymousMechanism):
                 f"expected at least 2 agents with the same number of actions, at least 3, found {num_agents} "
                 f"agents with {num_actions}; agents of an anonymous game are all alike"
             )
-        if not 0 <= interaction_share <= 1:
-            raise ValueError(f"expected interaction_share from 0 to 1, found {interaction_share}")
-        if not (scale > 0 and math.isfinite(scale)):
-            raise ValueError(f"expected a positive finite scale, found {scale}")
+        interaction_share = proportion("interaction_share", interaction_share)
+        scale = positive("scale", scale)
         embedding, width = whole_number("embedding", embedding), whole_number("width", width)
         rng = np.random.default_rng(seed := whole_number("seed", seed, least=0))
         size = sizes[0]
@@ -121,8 +118,8 @@ class Anonymous(AnonymousMechanism):
         kernel *= np.sqrt(size / variance) / np.linalg.norm(kernel)
         self._assign(
             num_actions=sizes,
-            interaction_share=float(interaction_share),
-            scale=float(scale),
+            interaction_share=interaction_share,
+            scale=scale,
             seed=seed,
             embedding=embedding,
             width=width,

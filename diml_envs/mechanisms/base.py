@@ -8,17 +8,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diml_envs.mechanisms.arguments import checked_array
+from diml_envs.mechanisms.frozen import Frozen
 
 Payoffs = Callable[..., Any]
 """A payoff map: (actions int[..., n], context float[..., d] | None) -> float[..., n]."""
 
 
-class Mechanism(abc.ABC):
+class Mechanism(Frozen, abc.ABC):
     """Rule that pays agents for their joint action.
 
     Axes: any leading batch axes, then n agents, then A = max(num_actions) own actions. A subclass sets
     `num_actions` (and `context_size` where it has a public context) and gives the two payoff methods, which
     trust their input; calling the mechanism checks it first.
+
+    "Identified parameters" in the docstring of a mechanism: what a log of agents who learn from the payoffs
+    of all own actions tells of it, if what actions stand for (the grid of prices, efforts, quantities) and
+    the learners' parameters are known and every joint action occurs. Such agents show payoff differences
+    between their own actions, per context, and nothing else.
 
     Attributes:
         num_actions: number of actions of each agent; agents may differ.
@@ -26,12 +32,14 @@ class Mechanism(abc.ABC):
         visible: bool [n, d], which covariates an agent sees before acting; None if everyone sees them all.
             Private values are visible to their owner alone, an unannounced change of the rule to nobody.
         roles: what kind of agent each one is, for example "buyer"; empty if all are of one kind.
+        action_labels: names of actions for pictures, the same for all agents; empty: numbers.
     """
 
     num_actions: tuple[int, ...]
     context_size: int = 0
     visible: NDArray[np.bool_] | None = None
     roles: tuple[str, ...] = ()
+    action_labels: tuple[str, ...] = ()
 
     @property
     def num_agents(self) -> int:
@@ -140,6 +148,16 @@ class Mechanism(abc.ABC):
             ValueError: a wrong shape, actions that are not whole numbers or out of range, a missing or
                 non-finite context.
         """
+        joint = self._checked_actions(actions)
+        if self.context_size == 0:
+            return self.payoffs(joint)
+        expected = (*joint.shape[:-1], self.context_size)
+        if context is None:
+            raise ValueError(f"expected a context of shape {expected}, found None; see draw_context")
+        return self.payoffs(joint, checked_array("context", context, expected))
+
+    def _checked_actions(self, actions: ArrayLike) -> NDArray[np.integer]:
+        """Return joint actions int [..., n], or raise ValueError."""
         joint, sizes = np.asarray(actions), np.asarray(self.num_actions)
         if joint.dtype.kind not in "iu":
             raise ValueError(f"expected actions of an integer dtype, found {joint.dtype}; use astype(int)")
@@ -152,17 +170,4 @@ class Mechanism(abc.ABC):
                 f"expected actions of agent {agent} from 0 to {sizes[agent] - 1}, found {joint[wrong][0]}; "
                 "actions are numbered from 0"
             )
-        if self.context_size == 0:
-            return self.payoffs(joint)
-        expected = (*joint.shape[:-1], self.context_size)
-        if context is None:
-            raise ValueError(f"expected a context of shape {expected}, found None; see draw_context")
-        return self.payoffs(joint, checked_array("context", context, expected))
-
-    def _assign(self, **attributes: Any) -> None:
-        """Set attributes of a frozen dataclass, once, in its constructor; arrays are copied and read-only."""
-        for name, value in attributes.items():
-            if isinstance(value, np.ndarray):
-                value = value.copy()
-                value.flags.writeable = False
-            object.__setattr__(self, name, value)
+        return joint

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from diml_envs.mechanisms.arguments import action_sizes, checked_array
+from diml_envs.mechanisms.arguments import action_sizes, checked_array, not_negative, positive
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.deviations import own_actions_only
-from diml_envs.mechanisms.levels import evenly_spaced, not_negative
+from diml_envs.mechanisms.levels import evenly_spaced, shared_labels
+from diml_envs.mechanisms.others import log_sum_of_others
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -54,7 +55,8 @@ class Bertrand(Mechanism):
         highest: last price of the grid.
 
     Identified parameters:
-        costs, differentiation, quality - outside (never the two apart) and market_size.
+        costs, differentiation, quality - outside (never the two apart) and market_size, of two or more
+        firms with three or more prices.
 
     Version history:
         v0: first version.
@@ -101,8 +103,7 @@ class Bertrand(Mechanism):
         sizes = action_sizes(num_agents, num_actions)
         quality = np.broadcast_to(checked_array("quality", quality, (), (num_agents,)), num_agents)
         costs = np.broadcast_to(not_negative("costs", costs, (), (num_agents,)), num_agents)
-        if not (np.isfinite(differentiation) and differentiation > 0):
-            raise ValueError(f"expected a positive finite differentiation, found {differentiation}")
+        differentiation = positive("differentiation", differentiation)
         lowest = float(checked_array("lowest", lowest, ()))
         highest = float(checked_array("highest", highest, ()))
         if lowest > highest:
@@ -114,10 +115,11 @@ class Bertrand(Mechanism):
             quality=quality,
             costs=costs,
             outside=float(checked_array("outside", outside, ())),
-            differentiation=float(differentiation),
+            differentiation=differentiation,
             market_size=market_size,
             lowest=lowest,
             highest=highest,
+            action_labels=shared_labels(prices, sizes),
             _margins=market_size * (prices - costs[:, None]),
             _values=(quality[:, None] - prices) / differentiation,
         )
@@ -137,13 +139,5 @@ class Bertrand(Mechanism):
         return own_actions_only(self._margins * share, self.num_actions)
 
     def _rivals(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return [..., n]: log of the summed exp of what a customer of i could have instead of i.
-
-        Sums from both ends rather than the total less one's own, which cancels where i has the market.
-        """
-        ends = np.full((*value.shape[:-1], 1), -np.inf)
-        before = np.concatenate([ends, value[..., :-1]], axis=-1)
-        before[..., 0] = self.outside / self.differentiation
-        after = np.concatenate([ends, value[..., :0:-1]], axis=-1)
-        before, after = (np.logaddexp.accumulate(part, axis=-1) for part in (before, after))
-        return np.logaddexp(before, after[..., ::-1])
+        """Return [..., n]: log of the summed exp of what a customer of i could have instead of i."""
+        return log_sum_of_others(value, self.outside / self.differentiation)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diml_envs.mechanisms.arguments import checked_array
+from diml_envs.mechanisms.arguments import not_negative
 
 _ROUNDING = 1e-12  # relative; products and grids that are equal on paper differ by some 1e-16 in memory
 
@@ -22,14 +22,6 @@ def bid_grid(name: str, bids: ArrayLike | None, size: int) -> NDArray[np.float64
     if (np.diff(grid) <= 0).any():
         raise ValueError(f"expected increasing {name}, found {grid.tolist()}; sort them and drop repetitions")
     return grid
-
-
-def not_negative(name: str, values: ArrayLike, *shapes: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return a finite float64 array of one of the shapes, nowhere below 0, or raise ValueError."""
-    array = checked_array(name, values, *shapes)
-    if (array < 0).any():
-        raise ValueError(f"expected numbers of at least 0 as {name}, found {array.min()}")
-    return array
 
 
 def reaches(bids: NDArray[np.float64], reserve: float) -> NDArray[np.bool_]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from diml_envs.mechanisms.arguments import action_sizes
+from diml_envs.mechanisms.arguments import action_sizes, not_negative, proportion
 from diml_envs.mechanisms.counts import AnonymousMechanism
-from diml_envs.mechanisms.levels import not_negative
+from diml_envs.mechanisms.levels import number_labels
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -52,7 +52,8 @@ class CommonPool(AnonymousMechanism):
         detection: chance that an agent is inspected.
 
     Identified parameters:
-        productivity - outside, depletion, the quota, and fine x detection but not the two apart.
+        productivity - outside and depletion; the quota, and fine x detection but not the two apart, if two
+        levels of investment lie up to the quota and two above it.
 
     Version history:
         v0: first version.
@@ -104,15 +105,15 @@ class CommonPool(AnonymousMechanism):
             "detection": detection,
         }
         numbers = {name: float(not_negative(name, value, ())) for name, value in numbers.items()}
-        if detection > 1:
-            raise ValueError(f"expected detection as a chance from 0 to 1, found {detection}")
+        proportion("detection", detection)
         allowed = np.inf if quota is None else float(not_negative("quota", quota, ()))
-        invested = np.linspace(0, endowment, max(sizes))
-        expected_fine = detection * fine * np.maximum(invested - allowed, 0)
+        invested = np.linspace(0, numbers["endowment"], max(sizes))
+        expected_fine = numbers["detection"] * numbers["fine"] * np.maximum(invested - allowed, 0)
         self._assign(
             num_actions=sizes,
             quota=None if quota is None else allowed,
-            _alone=outside * (endowment - invested) - expected_fine,
+            action_labels=number_labels(invested),
+            _alone=numbers["outside"] * (numbers["endowment"] - invested) - expected_fine,
             **numbers,
         )
 

@@ -43,7 +43,8 @@ class Congestion(AnonymousMechanism):
         seed: seed of the draws, which do not depend on which arrays are given.
 
     Identified parameters:
-        quadratic, and linear - toll (never the two apart), as far as payoff differences show them.
+        quadratic, and linear - toll (never the two apart), of three or more roads and agents. With two of
+        either nobody sees it if the payoffs of all roads rise by a multiple of L (n + 1 - L).
 
     Version history:
         v0: first version.

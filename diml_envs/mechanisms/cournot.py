@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diml_envs.mechanisms.arguments import action_sizes
+from diml_envs.mechanisms.arguments import action_sizes, not_negative
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.deviations import own_actions_only
-from diml_envs.mechanisms.levels import evenly_spaced, not_negative
+from diml_envs.mechanisms.levels import evenly_spaced, shared_labels
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -48,8 +48,8 @@ class Cournot(Mechanism):
         capacity: largest quantity, one number or float [n].
 
     Identified parameters:
-        slope, and intercept - costs of each agent; intercept and costs apart only where the price falls
-        to 0.
+        slope, and intercept - costs of each agent, in the units of the capacities; intercept and costs apart
+        only where the price falls to 0.
 
     Version history:
         v0: first version.
@@ -88,13 +88,15 @@ class Cournot(Mechanism):
         """Build the mechanism; see the class for the arguments."""
         sizes = action_sizes(num_agents, num_actions)
         capacity = not_negative("capacity", capacity, (), (num_agents,))
+        quantities = evenly_spaced(sizes, 0.0, capacity)
         self._assign(
             num_actions=sizes,
             intercept=float(not_negative("intercept", intercept, ())),
             slope=float(not_negative("slope", slope, ())),
             costs=np.broadcast_to(not_negative("costs", costs, (), (num_agents,)), num_agents),
             capacity=np.broadcast_to(capacity, num_agents),
-            _quantities=evenly_spaced(sizes, 0.0, capacity),
+            action_labels=shared_labels(quantities, sizes),
+            _quantities=quantities,
         )
 
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:

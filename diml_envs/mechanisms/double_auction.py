@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diml_envs.arguments import whole_number
+from diml_envs.mechanisms.arguments import not_negative, proportion
 from diml_envs.mechanisms.base import Mechanism
-from diml_envs.mechanisms.bid_grid import bid_grid, dense_ranks, look_up, not_negative
+from diml_envs.mechanisms.bid_grid import bid_grid, dense_ranks, look_up
 from diml_envs.mechanisms.counts import action_counts
 from diml_envs.mechanisms.deviations import own_actions_only
+from diml_envs.mechanisms.levels import number_labels
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -54,8 +56,8 @@ class DoubleAuction(Mechanism):
         seed: seed of the draws, which do not depend on which arrays are given.
 
     Identified parameters:
-        Values and costs, where own offers can lead to trade and to none; k, where own offers move the price
-        without changing who trades.
+        Given the grids: values and costs, where own offers can lead to trade and to none; k, where own offers
+        move the price without changing who trades.
 
     Version history:
         v0: first version.
@@ -106,8 +108,6 @@ class DoubleAuction(Mechanism):
         rng = np.random.default_rng(seed := whole_number("seed", seed, least=0))
         bid = bid_grid("bids", bids, whole_number("num_bids", num_bids))
         ask = bid_grid("asks", asks, whole_number("num_asks", num_asks))
-        if not 0 <= k <= 1:
-            raise ValueError(f"expected k from 0 to 1, found {k}")
         value, cost = rng.uniform(0.5, 1.0, size=buyers), rng.uniform(0.0, 0.5, size=sellers)
         if values is not None:
             value = not_negative("values", values, (buyers,))
@@ -122,7 +122,8 @@ class DoubleAuction(Mechanism):
             roles=("buyer",) * buyers + ("seller",) * sellers,
             bids=bid,
             asks=ask,
-            k=float(k),
+            action_labels=number_labels(bid) if np.array_equal(bid, ask) else (),
+            k=proportion("k", k),
             values=value,
             costs=cost,
             seed=seed,

@@ -64,6 +64,7 @@ class ElFarol(AnonymousMechanism):
     good: float
     bad: float
     stay: float
+    action_labels = ("stay", "go")
 
     def __init__(
         self,

@@ -42,8 +42,8 @@ class FirstPriceAuction(SealedBidAuction):
         seed: seed of the fixed values.
 
     Identified parameters:
-        Each agent's value and the bids: losing pays 0, so differences from a losing bid give v_i - b for
-        every bid that wins against some joint action of the others; the reserve up to the grid.
+        Each agent's value less each bid that wins against some joint action of the others, as losing pays 0:
+        values and bids up to one constant that is common to all of them; the reserve up to the grid.
 
     Version history:
         v0: first version.

@@ -1,11 +1,10 @@
-"""The numbers that actions stand for (quantities, prices, efforts), and numbers that are never negative."""
+"""The numbers that actions stand for (quantities, prices, efforts), and how pictures call them."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diml_envs.mechanisms.arguments import checked_array
 from diml_envs.mechanisms.deviations import action_mask
 
 
@@ -22,9 +21,28 @@ def evenly_spaced(sizes: Sequence[int], low: ArrayLike, high: ArrayLike) -> NDAr
     return np.where(action_mask(sizes), low + (high - low) * np.arange(max(sizes)) / last[:, None], 0.0)
 
 
-def not_negative(name: str, values: ArrayLike, *shapes: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return a finite float64 array of one of the shapes without negative entries, or raise ValueError."""
-    array = checked_array(name, values, *shapes)
-    if (array < 0).any():
-        raise ValueError(f"expected {name} of at least 0, found {array.min()}")
-    return array
+def number_labels(numbers: NDArray[np.float64]) -> tuple[str, ...]:
+    """Return short names of numbers: as few decimals as tell them exactly, or at least apart.
+
+    Args:
+        numbers: float [A].
+
+    Returns:
+        One name per number; none at all where two of them are equal.
+
+    Example:
+        >>> number_labels(np.array([1.2, 1.6, 2.0])), number_labels(np.arange(4) / 3)
+        (('1.2', '1.6', '2.0'), ('0.00', '0.33', '0.67', '1.00'))
+    """
+    exact = [d for d in range(4) if np.allclose(numbers, np.round(numbers, d), rtol=0, atol=1e-9)]
+    for decimals in [*exact[:1], *range(2, 13)]:
+        labels = tuple(f"{number:.{decimals}f}" for number in numbers)
+        if len(set(labels)) == len(labels):
+            return labels
+    return ()
+
+
+def shared_labels(levels: NDArray[np.float64], sizes: Sequence[int]) -> tuple[str, ...]:
+    """Return the names of what actions stand for, numbers [n, A]; none where agents differ in them."""
+    alike = min(sizes) == max(sizes) and (levels == levels[0]).all()
+    return number_labels(levels[0]) if alike else ()

@@ -6,17 +6,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diml_envs.arguments import did_you_mean
+from diml_envs.arguments import did_you_mean, real_numbers
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.deviations import own_actions_only
 
 # Two agents; entry [a_0][a_1] is the pair of payoffs.
 _GAMES: dict[str, list[list[tuple[float, float]]]] = {
-    "prisoners_dilemma": [[(3, 3), (0, 5)], [(5, 0), (1, 1)]],  # cooperate, defect
-    "stag_hunt": [[(4, 4), (0, 3)], [(3, 0), (3, 3)]],  # stag, hare
-    "hawk_dove": [[(-1, -1), (4, 0)], [(0, 4), (2, 2)]],  # hawk, dove; V = 4, C = 6
-    "battle_of_the_sexes": [[(2, 1), (0, 0)], [(0, 0), (1, 2)]],  # opera, football
-    "matching_pennies": [[(1, -1), (-1, 1)], [(-1, 1), (1, -1)]],  # heads, tails
+    "prisoners_dilemma": [[(3, 3), (0, 5)], [(5, 0), (1, 1)]],
+    "stag_hunt": [[(4, 4), (0, 3)], [(3, 0), (3, 3)]],
+    "hawk_dove": [[(-1, -1), (4, 0)], [(0, 4), (2, 2)]],  # V = 4, C = 6
+    "battle_of_the_sexes": [[(2, 1), (0, 0)], [(0, 0), (1, 2)]],
+    "matching_pennies": [[(1, -1), (-1, 1)], [(-1, 1), (1, -1)]],
     "rock_paper_scissors": [
         [(0, 0), (-1, 1), (1, -1)],
         [(1, -1), (0, 0), (-1, 1)],
@@ -29,6 +29,14 @@ _GAMES: dict[str, list[list[tuple[float, float]]]] = {
         [(0, 1), (0, 0), (1, 0)],
         [(1, 0), (0, 1), (0, 0)],
     ],
+}
+_ACTIONS = {  # of games in which both agents' actions are called alike
+    "prisoners_dilemma": ("cooperate", "defect"),
+    "stag_hunt": ("stag", "hare"),
+    "hawk_dove": ("hawk", "dove"),
+    "battle_of_the_sexes": ("opera", "football"),
+    "matching_pennies": ("heads", "tails"),
+    "rock_paper_scissors": ("rock", "paper", "scissors"),
 }
 
 
@@ -70,7 +78,7 @@ class MatrixGame(Mechanism):
         ValueError: the last axis is not the number of agents, or entries are not finite.
 
     References:
-        Fudenberg & Tirole (1991), Game Theory, chapter 1 (the classics; inspection game: section 1.2);
+        Fudenberg & Tirole (1991), Game Theory, chapter 1 (the classics, the inspection game);
         Maynard Smith (1982), Evolution and the Theory of Games, chapter 2 (hawk and dove); Shapley
         (1964), Some Topics in Two-Person Games.
 
@@ -86,7 +94,7 @@ class MatrixGame(Mechanism):
 
     def __init__(self, payoffs: ArrayLike):
         """Build the game; see the class for the arguments."""
-        table = np.array(payoffs, dtype=np.float64)
+        table = real_numbers("payoffs", payoffs)
         if table.ndim < 2 or table.shape[-1] != table.ndim - 1 or table.size == 0:
             agents = max(table.ndim - 1, 1)
             raise ValueError(
@@ -116,7 +124,9 @@ class MatrixGame(Mechanism):
         if name not in _GAMES:
             known = ", ".join(sorted(_GAMES))
             raise ValueError(f"expected a game among {known}, found {name!r}{did_you_mean(name, _GAMES)}")
-        return cls(_GAMES[name])
+        game = cls(_GAMES[name])
+        game._assign(action_labels=_ACTIONS.get(name, ()))
+        return game
 
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
         """Return payoffs float64 [..., n] of joint actions int [..., n]."""

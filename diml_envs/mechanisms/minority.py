@@ -28,7 +28,7 @@ class MinorityGame(AnonymousMechanism):
         Whatever the environment shows; the mechanism has no public context.
 
     Payoffs:
-        From 0 to 1 (step) or above -1 to below 1 (linear).
+        From 0 to 1 (step) or from -1 to below 1 (linear).
 
     Episode end:
         None of its own.
@@ -48,7 +48,7 @@ class MinorityGame(AnonymousMechanism):
 
     References:
         Challet & Zhang (1997), Physica A 246, 407-418; Challet, Marsili & Zhang (2005), Minority Games,
-        chapter 1 (the linear payoff).
+        (the linear payoff).
 
     Example:
         >>> MinorityGame(5)([0, 0, 0, 1, 1]).tolist()

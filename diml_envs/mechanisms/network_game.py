@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diml_envs.arguments import require_choice, whole_number
-from diml_envs.mechanisms.arguments import action_sizes, checked_array
+from diml_envs.mechanisms.arguments import action_sizes, checked_array, not_negative
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.deviations import own_actions_only
-from diml_envs.mechanisms.levels import evenly_spaced, not_negative
+from diml_envs.mechanisms.levels import evenly_spaced, shared_labels
 
 # from the number of agents and a seed; a small world of 4 agents or fewer is complete
 _GRAPHS: dict[str, Callable[[int, int], networkx.Graph]] = {
@@ -29,10 +29,10 @@ class NetworkGame(Mechanism):
     Description:
         Action a of an agent with m actions is the effort x_i = highest a / (m - 1), and
         u_i = benefit_i x_i - x_i^2 / 2 + complementarity sum_j g_ij x_i x_j
-        with the links g of the graph. Where complementarity times the largest eigenvalue of g is below 1
-        and efforts are not bounded by the grid, the only equilibrium is proportional to Katz-Bonacich
-        centrality: x = (I - complementarity g)^-1 benefit. With the defaults most agents have 4 neighbours
-        and equilibrium efforts lie around 1, in the middle of the grid.
+        with the links g of the graph. Where |complementarity| times the spectral radius of g is below 1 and
+        efforts are not bounded by the grid, the only equilibrium is x = (I - complementarity g)^-1 benefit:
+        with equal benefits proportional to Katz-Bonacich centrality. With the defaults most agents have 4
+        neighbours and equilibrium efforts lie around 1, in the middle of the grid.
 
     Agents:
         `num_agents` >= 2, the nodes of the graph.
@@ -117,6 +117,7 @@ class NetworkGame(Mechanism):
             )
         pairs = np.argwhere(np.triu((weights != 0) | (weights.T != 0))).tolist()
         highest = float(not_negative("highest", highest, ()))
+        efforts = evenly_spaced(sizes, 0.0, highest)
         self._assign(
             num_actions=sizes,
             adjacency=weights,
@@ -125,7 +126,8 @@ class NetworkGame(Mechanism):
             complementarity=float(checked_array("complementarity", complementarity, ())),
             highest=highest,
             seed=seed,
-            _efforts=evenly_spaced(sizes, 0.0, highest),
+            action_labels=shared_labels(efforts, sizes),
+            _efforts=efforts,
         )
 
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:

@@ -50,4 +50,19 @@ class PayoffFunction(Mechanism):
         self, actions: NDArray[np.integer], context: NDArray | None = None
     ) -> NDArray[np.float64]:
         """Return the payoff of every unilateral deviation, float64 [..., n, A]."""
-        return unilateral_deviations(self.payoffs, self.num_actions, actions, context)
+        values = unilateral_deviations(self.payoffs, self.num_actions, actions, context)
+        if actions.size:
+            self._require_alike(values, actions, context)
+        return values
+
+    def _require_alike(self, values: NDArray, actions: NDArray, context: NDArray | None) -> None:
+        """Refuse a function that takes the axes of a batch for agents: `a[0]` in place of `a[..., 0]`."""
+        joint = actions.reshape(-1, self.num_agents)[0]
+        alone = self.payoffs(joint, None if context is None else context.reshape(-1, context.shape[-1])[0])
+        inside = values.reshape(-1, *values.shape[-2:])[0, np.arange(self.num_agents), joint]
+        if not np.allclose(inside, alone, rtol=1e-6, atol=1e-9, equal_nan=True):
+            raise ValueError(
+                f"expected the payoffs of joint action {joint.tolist()} to be the same alone and in a batch, "
+                f"found {alone} alone and {inside} in a batch; write the function for actions [..., n], with "
+                "a[..., 0] for the first agent's action and axis=-1 for the agents"
+            )

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diml_envs.arguments import whole_number
-from diml_envs.mechanisms.arguments import action_sizes, checked_array
+from diml_envs.mechanisms.arguments import action_sizes, checked_array, not_negative
 from diml_envs.mechanisms.base import Mechanism
-from diml_envs.mechanisms.levels import not_negative
 from diml_envs.mechanisms.matrix_game import MatrixGame
 
 _MOST_PAYOFFS = 10**8  # 0.8 GB
@@ -108,8 +107,9 @@ class PotentialGame(Mechanism):
         if potential_table is not None:
             potential = checked_array("potential_table", potential_table, sizes)
         if dummies is not None:
-            if len(dummies) != num_agents:
-                raise ValueError(f"expected {num_agents} dummies (one per agent), found {len(dummies)}")
+            found = len(dummies) if hasattr(dummies, "__len__") else repr(dummies)
+            if found != num_agents:
+                raise ValueError(f"expected {num_agents} dummies (one per agent), found {found}")
             others = [checked_array(f"dummies[{i}]", dummies[i], shape) for i, shape in enumerate(shapes)]
         table = [potential + np.expand_dims(dummy, i) for i, dummy in enumerate(others)]
         self._assign(
@@ -122,8 +122,8 @@ class PotentialGame(Mechanism):
         )
 
     def potential(self, actions: ArrayLike) -> NDArray[np.float64]:
-        """Return the potential float64 [...] of joint actions int [..., n]."""
-        return self.potential_table[tuple(np.moveaxis(np.asarray(actions), -1, 0))]
+        """Return the potential float64 [...] of joint actions int [..., n]; checked as in a call."""
+        return self.potential_table[tuple(np.moveaxis(self._checked_actions(actions), -1, 0))]
 
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
         """Return payoffs float64 [..., n] of joint actions int [..., n]."""

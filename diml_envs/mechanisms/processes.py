@@ -2,15 +2,16 @@
 
 import abc
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diml_envs.mechanisms.arguments import checked_array
+from diml_envs.arguments import real_numbers, truth_value
+from diml_envs.mechanisms.arguments import checked_array, not_negative
+from diml_envs.mechanisms.frozen import Frozen
 
 
-class Process(abc.ABC):
+class Process(Frozen, abc.ABC):
     """Public state that moves by itself; abstract.
 
     Attributes:
@@ -40,14 +41,6 @@ class Process(abc.ABC):
         Returns:
             float64 [*size, d].
         """
-
-    def _assign(self, **attributes: Any) -> None:
-        """Set attributes of a frozen dataclass, once, in its constructor; arrays are copied and read-only."""
-        for name, value in attributes.items():
-            if isinstance(value, np.ndarray):
-                value = value.copy()
-                value.flags.writeable = False
-            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -183,7 +176,7 @@ class Series(Process):
     def __init__(self, values: ArrayLike, repeat: bool = False):
         """Keep the series; see the class for the arguments."""
         table = _value_table(values)
-        self._assign(values=table, size=table.shape[1], repeat=bool(repeat))
+        self._assign(values=table, size=table.shape[1], repeat=truth_value("repeat", repeat))
 
     def draw(
         self,
@@ -214,7 +207,7 @@ def require_process(found: object) -> None:
 
 def _value_table(values: ArrayLike) -> NDArray[np.float64]:
     """Return values [K] or [K, d] as float64 [K, d], or raise ValueError."""
-    shape = np.shape(values)
+    shape = real_numbers("values", values).shape
     if len(shape) not in (1, 2) or 0 in shape:
         raise ValueError(f"expected values of shape [K] or [K, d] with at least one entry, found {shape}")
     return checked_array("values", values, shape).reshape(shape[0], -1)
@@ -222,9 +215,7 @@ def _value_table(values: ArrayLike) -> NDArray[np.float64]:
 
 def _distributions(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Return probabilities along the last axis, or raise ValueError."""
-    array = checked_array(name, values, shape)
-    if (array < 0).any():
-        raise ValueError(f"expected {name} of at least 0, found {array.min()}")
+    array = not_negative(name, values, shape)
     wrong = np.abs((totals := array.sum(axis=-1)) - 1) > 1e-8
     if wrong.any():
         raise ValueError(f"expected {name} that sum to 1 along the last axis, found {totals[wrong][0]}")

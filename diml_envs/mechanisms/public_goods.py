@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diml_envs.arguments import whole_number
-from diml_envs.mechanisms.arguments import action_sizes
+from diml_envs.mechanisms.arguments import action_sizes, checked_array
 from diml_envs.mechanisms.base import Mechanism
-from diml_envs.mechanisms.deviations import action_mask, own_actions_only
+from diml_envs.mechanisms.deviations import own_actions_only
+from diml_envs.mechanisms.frozen import Frozen
+from diml_envs.mechanisms.levels import evenly_spaced, shared_labels
 from diml_envs.mechanisms.neural_joint import torch_linear
 
 Subsidies = Callable[[NDArray[np.float64], NDArray[np.float64]], Any]
@@ -18,7 +20,7 @@ Subsidies = Callable[[NDArray[np.float64], NDArray[np.float64]], Any]
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class RandomSubsidy:
+class RandomSubsidy(Frozen):
     """Payment from a random network: 2 inputs (total, own level), 64 tanh units, 1 output.
 
     Args:
@@ -36,9 +38,7 @@ class RandomSubsidy:
     def __init__(self, seed: int = 0):
         """Draw the network; see the class for the arguments."""
         rng = np.random.default_rng(seed := whole_number("seed", seed, least=0))
-        object.__setattr__(self, "seed", seed)
-        object.__setattr__(self, "_hidden", torch_linear(rng, 2, 64))
-        object.__setattr__(self, "_output", torch_linear(rng, 64, 1))
+        self._assign(seed=seed, _hidden=torch_linear(rng, 2, 64), _output=torch_linear(rng, 64, 1))
 
     def __call__(self, total: NDArray[np.float64], level: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the payment at each pair of total contribution and own level."""
@@ -80,7 +80,8 @@ class PublicGoods(Mechanism):
         seed: seed of the random subsidy.
 
     Identified parameters:
-        The subsidy up to a function of the others' total; scale, rate and cost only given the subsidy.
+        Given scale, rate and cost: the subsidy, up to a function of the others' total. Given the subsidy:
+        scale, rate and cost.
 
     Version history:
         v0: first version.
@@ -118,24 +119,21 @@ class PublicGoods(Mechanism):
     ):
         """Build the mechanism; see the class for the arguments."""
         sizes = action_sizes(num_agents, num_actions)
-        for name, value in (("scale", scale), ("rate", rate), ("cost", cost)):
-            if not np.isfinite(value):
-                raise ValueError(f"expected a finite number as {name}, found {value}")
-        if subsidy == "random":
+        numbers = {"scale": scale, "rate": rate, "cost": cost}
+        numbers = {name: float(checked_array(name, value, ())) for name, value in numbers.items()}
+        if isinstance(subsidy, str) and subsidy == "random":
             subsidy = RandomSubsidy(seed)
         if isinstance(subsidy, str) or not (subsidy is None or callable(subsidy)):
             raise ValueError(
                 f"expected subsidy as 'random', None or a function (total, level), found {subsidy!r}"
             )
-        highest = np.maximum(np.asarray(sizes) - 1, 1)[:, None]
-        levels = np.where(action_mask(sizes), np.arange(max(sizes)) / highest, 0.0)
+        levels = evenly_spaced(sizes, 0.0, 1.0)
         self._assign(
             num_actions=sizes,
-            scale=float(scale),
-            rate=float(rate),
-            cost=float(cost),
             subsidy=subsidy,
+            action_labels=shared_labels(levels, sizes),
             _levels=levels,
+            **numbers,
         )
 
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
@@ -157,4 +155,7 @@ class PublicGoods(Mechanism):
         value = self.scale * -np.expm1(-self.rate * total) - self.cost * level**2
         if self.subsidy is None:
             return value
-        return value + np.asarray(self.subsidy(total, level), dtype=np.float64)
+        paid = np.asarray(self.subsidy(total, level), dtype=np.float64)
+        if paid.shape not in ((), total.shape):
+            raise ValueError(f"expected payments of shape {total.shape}, the subsidy gave {paid.shape}")
+        return value + paid

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diml_envs.mechanisms.arguments import checked_array
-from diml_envs.mechanisms.bid_grid import not_negative
+from diml_envs.mechanisms.arguments import not_negative, positive
 from diml_envs.mechanisms.slots import Places, SlotAuction
 
 
@@ -53,8 +52,9 @@ class RankingRebate(SlotAuction):
         seed: seed of the draws, which do not depend on which arrays are given.
 
     Identified parameters:
-        Payoff differences between the places that own bids reach: q_i x_k v_i and q_i x_k (1 - r_k) up to
-        the unit of payoffs. The exponents only through the order in which they put the scores of all
+        Payoff differences between the places that own bids reach: q_i x_k (1 - r_k) and, where there is a
+        place without a slot or below the reserve, q_i x_k v_i (else its differences between slots); of
+        these factors none apart. The exponents only through the order in which they put the scores of all
         bids of all agents: an interval of gamma / alpha, narrower on finer grids.
 
     Version history:
@@ -97,10 +97,8 @@ class RankingRebate(SlotAuction):
         seed: int = 0,
     ):
         """Build the mechanism; see the class for the arguments."""
-        alpha = float(checked_array("bid_exponent", bid_exponent, ()))
+        alpha = positive("bid_exponent", bid_exponent)
         gamma = float(not_negative("quality_exponent", quality_exponent, ()))
-        if alpha <= 0:
-            raise ValueError(f"expected a positive bid_exponent, found {alpha:g}: bids would lower the rank")
         rng = self._open(
             num_agents,
             num_actions,

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diml_envs.arguments import require_choice, whole_number
-from diml_envs.mechanisms.arguments import checked_array
+from diml_envs.mechanisms.arguments import checked_array, not_negative
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.counts import action_counts
 from diml_envs.mechanisms.deviations import own_actions_only
-from diml_envs.mechanisms.levels import not_negative
 
 Node = str | int
 Pair = tuple[Node, Node]
@@ -78,7 +77,8 @@ class Routing(Mechanism):
 
     Identified parameters:
         Differences between an agent's routes at the flows seen: time and toll in money, of the links that
-        not all its routes share. Ratios of values of time; their level only where link times are known.
+        not all its routes share. Ratios of values of time, of agents whose trips agree; their level only
+        where link times are known.
 
     Version history:
         v0: first version.
@@ -153,6 +153,7 @@ class Routing(Mechanism):
         self._assign(
             num_actions=sizes,
             roles=tuple(f"{tail}-{head}" for tail, head in everyone) if len(routes) > 1 else (),
+            action_labels=_names(links, next(iter(routes.values()))) if len(routes) == 1 else (),
             links=links,
             trips=everyone,
             value_of_time=np.broadcast_to(worth, count),
@@ -223,9 +224,21 @@ def _links_and_defaults(network: str | Iterable[Pair], count: int) -> tuple[tupl
     return links, {"trips": None, "free_flow": 10, "alpha": 0.15, "capacity": count, "slope": 0}
 
 
+def _names(links: tuple[Pair, ...], routes: Sequence[tuple[int, ...]]) -> tuple[str, ...]:
+    """Return routes as the nodes they visit, numbered where several visit the same ones."""
+    names = [
+        "-".join([str(links[route[0]][0]), *(str(links[link][1]) for link in route)]) for route in routes
+    ]
+    if len(set(names)) < len(names):
+        names = [f"{a}: {name}" for a, name in enumerate(names)]
+    return tuple(names)
+
+
 def _trips(trips: Any, count: int) -> tuple[Pair, ...]:
     if trips is None:
         raise ValueError("expected trips as (origin, destination) beside a list of links, found None")
+    if not hasattr(trips, "__len__"):
+        raise TypeError(f"expected trips as one pair (origin, destination) or one per agent, found {trips!r}")
     if len(trips) == 2 and not any(isinstance(part, list | tuple) for part in trips):
         trips = [trips] * count
     if len(trips) != count:
@@ -234,6 +247,8 @@ def _trips(trips: Any, count: int) -> tuple[Pair, ...]:
 
 
 def _pairs(argument: str, values: Iterable[Any]) -> tuple[Pair, ...]:
+    if not isinstance(values, Iterable):
+        raise TypeError(f"expected {argument} as pairs of two different nodes, found {values!r}")
     if not (values := tuple(values)):
         raise ValueError(f"expected at least one pair as {argument}, found none")
     for pair in values:

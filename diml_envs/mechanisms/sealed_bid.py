@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diml_envs.arguments import require_choice, whole_number
-from diml_envs.mechanisms.arguments import action_sizes
+from diml_envs.mechanisms.arguments import action_sizes, not_negative
 from diml_envs.mechanisms.base import Mechanism
-from diml_envs.mechanisms.bid_grid import bid_grid, not_negative, reaches
+from diml_envs.mechanisms.bid_grid import bid_grid, reaches
 from diml_envs.mechanisms.deviations import own_actions_only
+from diml_envs.mechanisms.levels import number_labels
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -63,6 +64,7 @@ class SealedBidAuction(Mechanism):
         self._assign(
             num_actions=sizes,
             bids=grid,
+            action_labels=number_labels(grid),
             reserve=reserve,
             values=worth,
             seed=seed,

@@ -44,8 +44,8 @@ class SecondPriceAuction(SealedBidAuction):
         seed: seed of the fixed values.
 
     Identified parameters:
-        Each agent's value less the price at every highest bid of the others that occurs; own bids only
-        as thresholds of winning, the reserve where it is the price.
+        Each agent's value less the price at every highest bid of the others that occurs: values, bids and the
+        reserve, where they are the price, up to one constant that is common to all of them.
 
     Version history:
         v0: first version.

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diml_envs.arguments import whole_number
-from diml_envs.mechanisms.arguments import action_sizes
+from diml_envs.mechanisms.arguments import action_sizes, not_negative
 from diml_envs.mechanisms.base import Mechanism
-from diml_envs.mechanisms.bid_grid import bid_grid, dense_ranks, look_up, not_negative, reaches
+from diml_envs.mechanisms.bid_grid import bid_grid, dense_ranks, look_up, reaches
 from diml_envs.mechanisms.counts import action_counts
 from diml_envs.mechanisms.deviations import action_mask
+from diml_envs.mechanisms.levels import number_labels
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class SlotAuction(Mechanism):
         self._assign(
             num_actions=sizes,
             bids=grid,
+            action_labels=number_labels(grid),
             click_rates=rates,
             reserve=reserve,
             seed=seed,

@@ -50,7 +50,8 @@ class SponsoredSearch(SlotAuction):
 
     Identified parameters:
         q_i v_i (x_k - x_l) less the difference of payments, for places k and l that own bids reach against
-        some joint action of the others; x and v only up to a common unit of clicks and payoffs.
+        some joint action of the others: values, and click rates times qualities, as one factor may go from
+        x to q.
 
     Version history:
         v0: first version.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diml_envs.mechanisms.arguments import action_sizes
+from diml_envs.mechanisms.arguments import action_sizes, not_negative
 from diml_envs.mechanisms.counts import AnonymousMechanism
-from diml_envs.mechanisms.levels import not_negative
+from diml_envs.mechanisms.levels import number_labels
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -46,7 +46,8 @@ class TeamBonus(AnonymousMechanism):
         cost: cost of the effort 1.
 
     Identified parameters:
-        share x productivity, the bonus, the cost, and between which outputs the target lies.
+        share x productivity and the cost (of three or more effort levels), the bonus, and between which
+        totals of effort target / productivity lies, where one agent's effort can decide on the bonus.
 
     Version history:
         v0: first version.
@@ -55,8 +56,8 @@ class TeamBonus(AnonymousMechanism):
         ValueError: wrong sizes, numbers that are negative or not finite.
 
     References:
-        Holmstrom (1982), Bell Journal of Economics 13(2), 324-340, section 2 (no sharing rule is
-        efficient, group bonuses are).
+        Holmstrom (1982), Bell Journal of Economics 13(2), 324-340 (no sharing rule is efficient,
+        group bonuses are).
 
     Example:
         >>> game = TeamBonus(2, 3, share=0.5, target=1.5, bonus=1, cost=0.5)
@@ -84,15 +85,16 @@ class TeamBonus(AnonymousMechanism):
     ):
         """Build the mechanism; see the class for the arguments."""
         sizes = action_sizes(num_agents, num_actions)
+        productivity = float(not_negative("productivity", productivity, ()))
         numbers = {
-            "productivity": productivity,
             "share": 1 / num_agents if share is None else share,
             "target": 0.75 * productivity * num_agents if target is None else target,
             "bonus": bonus,
             "cost": cost,
         }
         numbers = {name: float(not_negative(name, value, ())) for name, value in numbers.items()}
-        self._assign(num_actions=sizes, **numbers)
+        labels = number_labels(np.linspace(0, 1, max(sizes)))
+        self._assign(num_actions=sizes, action_labels=labels, productivity=productivity, **numbers)
 
     def count_payoffs(
         self, counts: NDArray[np.integer], context: NDArray | None = None

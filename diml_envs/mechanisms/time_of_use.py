@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diml_envs.arguments import whole_number
-from diml_envs.mechanisms.arguments import action_sizes, checked_array
+from diml_envs.mechanisms.arguments import action_sizes, checked_array, not_negative
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.counts import action_counts
 from diml_envs.mechanisms.deviations import own_actions_only
-from diml_envs.mechanisms.levels import not_negative
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -118,6 +117,7 @@ class TimeOfUse(Mechanism):
             delay_cost=delay_cost,
             demand_charge=float(not_negative("demand_charge", demand_charge, ())),
             seed=seed,
+            action_labels=tuple(f"hour {hour}" for hour in hours),
             _own=tariff * energy + delay_cost * np.abs(hours - best[:, None]),
         )
 

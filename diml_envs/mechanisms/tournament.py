@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from diml_envs.arguments import require_choice
-from diml_envs.mechanisms.arguments import action_sizes, checked_array
+from diml_envs.mechanisms.arguments import action_sizes, checked_array, not_negative, positive
 from diml_envs.mechanisms.counts import AnonymousMechanism
-from diml_envs.mechanisms.levels import not_negative
+from diml_envs.mechanisms.levels import number_labels
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -50,8 +50,8 @@ class Tournament(AnonymousMechanism):
             noise (winner_prize - loser_prize) (n - 1) / (2 cost s n^2), with the default numbers 0.75.
 
     Identified parameters:
-        (winner_prize - loser_prize), the noise scale and the cost; one scale where the inverse temperature
-        is unknown. Never the loser's prize.
+        winner_prize - loser_prize, the noise scale and the cost (of three or more effort levels); prizes and
+        cost up to one factor where the inverse temperature is unknown. Never the loser's prize.
 
     Version history:
         v0: first version.
@@ -94,9 +94,7 @@ class Tournament(AnonymousMechanism):
         require_choice("noise", noise, ("gumbel", "normal"))
         if noise == "normal" and num_agents != 2:
             raise ValueError(f"expected 2 agents with normal noise, found {num_agents}; use noise='gumbel'")
-        noise_scale = float(not_negative("noise_scale", noise_scale, ()))
-        if noise_scale == 0:
-            raise ValueError("expected a positive noise_scale, found 0")
+        noise_scale = positive("noise_scale", noise_scale)
         efforts = _efforts(max(sizes))
         behind = (efforts[:, None] - efforts) / noise_scale
         self._assign(
@@ -106,6 +104,7 @@ class Tournament(AnonymousMechanism):
             cost=float(not_negative("cost", cost, ())),
             noise=noise,
             noise_scale=noise_scale,
+            action_labels=number_labels(efforts),
             # odds of a rival against oneself; beyond exp(500) a chance is 0 and a sum would overflow
             _rivalry=np.exp(np.minimum(behind, 500)) if noise == "gumbel" else ndtr(-behind / math.sqrt(2)),
         )

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
-from diml_envs.mechanisms.arguments import action_sizes
+from diml_envs.mechanisms.arguments import action_sizes, not_negative, positive
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.deviations import own_actions_only
-from diml_envs.mechanisms.levels import evenly_spaced, not_negative
+from diml_envs.mechanisms.levels import evenly_spaced, shared_labels
+from diml_envs.mechanisms.others import log_sum_of_others
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -47,8 +49,8 @@ class TullockContest(Mechanism):
         highest: largest effort.
 
     Identified parameters:
-        prize and cost of each agent, and the exponent; one scale per agent where the inverse temperature
-        is unknown.
+        prize and cost of each agent, and the exponent (of three or more effort levels); prize and cost of an
+        agent up to one factor where its inverse temperature is unknown.
 
     Version history:
         v0: first version.
@@ -73,7 +75,7 @@ class TullockContest(Mechanism):
     cost: NDArray[np.float64]  # [n]
     highest: float
     _efforts: NDArray[np.float64] = field(repr=False)  # [n, A]
-    _impacts: NDArray[np.float64] = field(repr=False)  # [n, A]
+    _impacts: NDArray[np.float64] = field(repr=False)  # [n, A], logs of e^r
 
     def __init__(
         self,
@@ -87,45 +89,42 @@ class TullockContest(Mechanism):
     ):
         """Build the mechanism; see the class for the arguments."""
         sizes = action_sizes(num_agents, num_actions)
-        highest = float(not_negative("highest", highest, ()))
-        if highest == 0:
-            raise ValueError("expected a positive highest effort, found 0")
+        highest = positive("highest", highest)
         exponent = float(not_negative("exponent", exponent, ()))
+        efforts = evenly_spaced(sizes, 0.0, highest)
         self._assign(
             num_actions=sizes,
             exponent=exponent,
             prize=np.broadcast_to(not_negative("prize", prize, (), (num_agents,)), num_agents),
             cost=np.broadcast_to(not_negative("cost", cost, (), (num_agents,)), num_agents),
             highest=highest,
-            _efforts=evenly_spaced(sizes, 0.0, highest),
-            _impacts=evenly_spaced(sizes, 0.0, 1.0) ** exponent,  # chances depend on ratios of efforts alone
+            action_labels=shared_labels(efforts, sizes),
+            _efforts=efforts,
+            _impacts=_log_power(evenly_spaced(sizes, 0.0, 1.0), exponent),  # chances depend on ratios alone
         )
 
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
         """Return payoffs float64 [..., n] of joint actions int [..., n]."""
         agents = np.arange(self.num_agents)
         impact = self._impacts[agents, actions]
-        chance = self._chance(impact, _sum_of_others(impact))
+        chance = self._chance(impact, log_sum_of_others(impact))
         return chance * self.prize - self.cost * self._efforts[agents, actions]
 
     def deviation_payoffs(
         self, actions: NDArray[np.integer], context: NDArray | None = None
     ) -> NDArray[np.float64]:
         """Return deviation payoffs float64 [..., n, A] of joint actions int [..., n]."""
-        others = _sum_of_others(self._impacts[np.arange(self.num_agents), actions])
+        others = log_sum_of_others(self._impacts[np.arange(self.num_agents), actions])
         chance = self._chance(self._impacts, others[..., None])  # [..., n, A]
         values = chance * self.prize[:, None] - self.cost[:, None] * self._efforts
         return own_actions_only(values, self.num_actions)
 
     def _chance(self, own: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-        total = own + others
-        fair = np.full(total.shape, 1 / self.num_agents)
-        return np.divide(own, total, out=fair, where=total > 0)
+        nobody = np.isneginf(own) & np.isneginf(others)
+        return np.where(nobody, 1 / self.num_agents, expit(own - np.where(nobody, 0.0, others)))
 
 
-def _sum_of_others(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for float64 [..., n] the sum of all but each entry, without subtracting (others may be tiny)."""
-    others = np.zeros_like(values)
-    others[..., 1:] = values[..., :-1].cumsum(axis=-1)
-    others[..., :-1] += values[..., :0:-1].cumsum(axis=-1)[..., ::-1]
-    return others
+def _log_power(levels: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
+    """Return log(levels^exponent), which stays a number where the power would vanish; 0^0 = 1."""
+    with np.errstate(divide="ignore"):
+        return exponent * np.log(levels) if exponent > 0 else np.zeros_like(levels)

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diml_envs.arguments import whole_number
-from diml_envs.mechanisms.arguments import action_sizes, checked_array
+from diml_envs.mechanisms.arguments import action_sizes, checked_array, not_negative
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.deviations import action_mask, own_actions_only
-from diml_envs.mechanisms.levels import not_negative
 
 
 @dataclass(frozen=True, eq=False, init=False)

@@ -16,7 +16,8 @@ class RoleSeries:
         role: its name.
         num_agents: how many agents have it.
         payoffs: mean of their payoffs at each step, [T].
-        counts: how many of them took each action, [T, A]; None where joint actions were not kept.
+        counts: how many of them took each of their own actions, [T, A]; None where joint actions were not
+            kept.
     """
 
     role: str
@@ -30,13 +31,17 @@ class History:
 
     Args:
         roles: role of each agent. Two to four roles are told apart; no role, one role or more are not.
+        num_actions: number of actions of each agent; any, if empty.
     """
 
-    def __init__(self, roles: Sequence[str] = ()):
+    def __init__(self, roles: Sequence[str] = (), num_actions: Sequence[int] = ()):
         """Start empty."""
         names = tuple(dict.fromkeys(roles))
         self._roles = names if 2 <= len(names) <= MAX_ROLES else ()
         self._role_of = np.array([names.index(role) for role in roles], dtype=np.int64)  # [n]
+        self._own: dict[str, int] = {}  # number of actions of each role
+        for role, size in zip(roles, num_actions, strict=False):
+            self._own[role] = max(size, self._own.get(role, 0))
         self._counts: list[np.ndarray] = []
         self._payoffs: list[tuple[float, float, float]] = []
         self._role_counts: list[np.ndarray] = []  # [roles, A] each
@@ -79,7 +84,7 @@ class History:
                 role=name,
                 num_agents=int((self._role_of == index).sum()),
                 payoffs=payoffs[:, index],
-                counts=None if counts is None else counts[:, index],
+                counts=None if counts is None else counts[:, index, : self._own.get(name)],
             )
             for index, name in enumerate(self._roles)
         )

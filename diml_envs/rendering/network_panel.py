@@ -36,16 +36,13 @@ def draw_network(
         flows = np.asarray(network.flows(actions), dtype=np.float64)
     _draw_links(axes, network, flows, radius)
     colours: Any = "white"
-    caption = "network"
+    caption = ""
     if network.of_agents:
-        colours, caption = (
-            _agent_colours(axes, num_actions, details, actions),
-            "network: last action of each agent",
-        )
-    elif network.flows is not None:
-        caption = "network: flow of each link, last step"
+        colours, caption = _agent_colours(axes, num_actions, details, actions), ": last action of each agent"
+    elif flows is not None:
+        caption = ": flow of each link, last step"
     _draw_nodes(axes, network, radius, colours)
-    axes.set_title(caption, size=10, pad=3)
+    axes.set_title("network" + (caption if actions is not None else ""), size=10, pad=3)
 
 
 def _draw_links(axes: Any, network: Network, flows: np.ndarray | None, radius: float) -> None:

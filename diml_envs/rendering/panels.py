@@ -18,7 +18,7 @@ HEAT = "magma_r"
 _INK, _RANGE = "0.15", "0.82"
 _ROLE_LINES = (("#332288", "-"), ("#AA4499", "--"), ("#117733", "-."), ("#661100", ":"))  # Paul Tol's muted
 
-_Group = tuple[np.ndarray, int]  # counts [T, A] of some agents, and how many they are
+_Group = tuple[np.ndarray, int]  # counts [T, A] of some agents over their own actions, and how many they are
 
 
 def draw_areas(panels: Sequence[Any], groups: Sequence[_Group], details: Details, steps: int) -> None:
@@ -38,7 +38,7 @@ def draw_areas(panels: Sequence[Any], groups: Sequence[_Group], details: Details
     panels[0].set_ylabel("agents" if counted else "share of agents")
     if counted:
         panels[0].yaxis.get_major_locator().set_params(integer=True)
-    num_actions = groups[0][0].shape[1]
+    num_actions = max(counts.shape[1] for counts, _ in groups)
     handles = [
         Patch(color=COLOURS[action], label=details.action(action, 11))
         for action in reversed(range(num_actions))
@@ -63,7 +63,7 @@ def draw_heat(panels: Sequence[Any], groups: Sequence[_Group], details: Details,
     binned = [time_bins(counts / size, MAX_COLUMNS) for counts, size in groups]
     highest = max((float(values.max()) for _, values in binned if values.size), default=1.0)
     scale = Normalize(0.0, highest or 1.0)
-    num_actions = groups[0][0].shape[1]
+    num_actions = max(counts.shape[1] for counts, _ in groups)
     names = [details.action(action, 99) for action in range(num_actions)]
     if max(map(len, names)) > _TICK:  # cut, they would be mistaken for one another
         names = [str(action) for action in range(num_actions)]
@@ -71,7 +71,7 @@ def draw_heat(panels: Sequence[Any], groups: Sequence[_Group], details: Details,
     rows = np.arange(num_actions + 1) - 0.5
     for axes, (edges, values) in zip(panels, binned, strict=True):
         if steps:
-            axes.pcolormesh(edges, rows, values.T, cmap=HEAT, norm=scale)
+            axes.pcolormesh(edges, rows[: values.shape[1] + 1], values.T, cmap=HEAT, norm=scale)
         axes.set_ylim(-0.5, num_actions - 0.5)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown.get(round(value), "")))
@@ -91,6 +91,7 @@ def draw_payoffs(axes: Any, payoffs: np.ndarray, by_role: Sequence[RoleSeries]) 
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
     if not len(payoffs):
+        axes.set_yticks([])
         return
     edges, binned = time_bins(payoffs, MAX_COLUMNS)
     mean, low, high = binned.T

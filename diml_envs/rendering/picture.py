@@ -95,11 +95,13 @@ def draw_figure(
                 MaxNLocator(nbins=max(2, 6 // len(groups)), integer=True, prune="upper")
             )
             axes.set_title(f"{shortened(role, 40 // len(groups))} ({size})", size=10, pad=3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlim(0, horizon)
         axes.tick_params(labelbottom=len(groups) > 1, labelsize=9)
         if not steps:
             axes.text(0.5, 0.5, "nothing played yet", transform=axes.transAxes, ha="center", color="0.4")
     lower = place(_LEFT, _RIGHT, _LOWER)
+    lower.xaxis.get_major_locator().set_params(integer=True)
     panels.draw_payoffs(lower, payoffs, by_role)
     lower.set(xlim=(0, horizon), xlabel="step")
     if details.network is not None:

@@ -33,7 +33,7 @@ class Screen:
     def begin(self, mechanism: Mechanism) -> None:
         """Start a new episode."""
         if self.mode is not None:
-            self._history = History(mechanism.roles)
+            self._history = History(mechanism.roles, mechanism.num_actions)
 
     def add(self, mechanism: Mechanism, actions: np.ndarray, payoffs: np.ndarray) -> None:
         """Add one step: a joint action [n] and what it earned [n]."""

@@ -62,7 +62,7 @@ class Games:
         checks.require_same_shape(mechanism, self._mechanism)
         resized = mechanism.context_size != self._mechanism.context_size
         self._look_at(mechanism)
-        if resized and self.steps is not None:
+        if resized and self.steps is not None and not self.ended:
             self.context = self._draw_context(None)
 
     @property
@@ -116,7 +116,7 @@ class Games:
         self.last_actions, self.last_context = joint, self.context
         self.steps = (self.steps or 0) + 1
         self.ended = self.steps >= self.max_cycles
-        if self.context is not None:
+        if self.context is not None and not self.ended:
             self.context = self._draw_context(self.context)
         return payoffs, own
 

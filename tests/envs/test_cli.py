@@ -184,6 +184,21 @@ def test_record_seats_rules_that_read_others_or_differ_between_agents_beside_sb3
         (["show", "diml/congestoin-v0"], "did you mean 'diml/congestion-v0'?"),
         (["record", "diml/matrix-v9", "--out", "OUT"], "did you mean 'diml/matrix-v0'?"),
         (["record", "diml/matrix-v0", "--out", "OUT", "--learners", "hegde"], "did you mean 'hedge'?"),
+        (["record", "diml/matrix-v0", "--out", "OUT", "--learners", "HEDGE"], "did you mean 'hedge'?"),
+        (
+            [
+                *("record", "diml/matrix-v0", "--out", "OUT", "--learners", "ppo,hedge"),
+                *("--env", "feedback=bandit"),
+            ],
+            "--env feedback=bandit: expected full",
+        ),
+        (["record", "diml/matrix-v0", "--out", "/dev/null/log"], "Not a directory"),
+        (["record", "diml/matrix-v0", "--out", "/dev/null/log", "--learners", "a2c"], "Not a directory"),
+        (["record", "diml/matrix-v0", "--out", "OUT", "--learner", "0.1"], "example --learner step_size="),
+        (
+            ["record", "diml/matrix-v0", "--out", "OUT", "--learners", "ppo", "--learner", "n_steps=many"],
+            "raised in the learner of agent_0",
+        ),
         (
             ["record", "diml/matrix-v0", "--out", "OUT", "--learners", "hedge,hedge,hedge"],
             "one for each of the 2 agents, found 3",

@@ -168,7 +168,7 @@ def test_mechanism_parameters_do_not_depend_on_the_seed_of_reset(env_id):
 @pytest.mark.parametrize("kwargs", SEATS, ids=str)
 def test_seat_passes_gymnasium_and_sb3_checkers(env_id, kwargs):
     env = gymnasium.make(f"diml_envs:{env_id}", **kwargs)
-    check_env(env.unwrapped)
+    check_env(env.unwrapped, skip_render_check=bool(kwargs))  # pictures are the same for all of these
     sb3_checker.check_env(env)
     env.close()
 

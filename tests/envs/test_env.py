@@ -36,6 +36,16 @@ class Weather(diml_envs.Mechanism):
         return np.full((*size, 1), 10.0 + step)
 
 
+class Index:
+    """A whole number that is no subclass of int, as torch's are."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __index__(self):
+        return self.value
+
+
 def table_env(**kwargs):
     return diml_envs.IncentiveEnv(diml_envs.MatrixGame(TABLE), **kwargs)
 
@@ -139,6 +149,19 @@ def test_setting_the_mechanism_holds_from_the_next_step_on():
     assert play(env, 0, 1)[1] == {"agent_0": -2.0, "agent_1": -20.0}
 
 
+@pytest.mark.parametrize("feedback", ["bandit", "full"])
+def test_what_would_have_been_earned_is_told_by_the_mechanism_that_paid(feedback):
+    env = table_env(feedback=feedback)
+    game = env.mechanism
+    env.reset(seed=0)
+    play(env, 1, 2)
+    env.mechanism = diml_envs.Switch(game, diml_envs.Scaled(game, 2.0), at=9, announced=False)
+    np.testing.assert_array_equal(env.last_deviations()[:, :2], [[3.0, 6.0], [40.0, 50.0]])
+    play(env, 1, 2)
+    env.mechanism = diml_envs.Scaled(game, 0.0)
+    np.testing.assert_array_equal(env.last_deviations()[:, :2], [[3.0, 6.0], [40.0, 50.0]])
+
+
 def test_a_mechanism_given_to_reset_stays_in_force_until_changed():
     env = table_env(max_cycles=1)
     env.reset(seed=0, options={"mechanism": diml_envs.MatrixGame(-TABLE)})
@@ -195,6 +218,11 @@ def test_a_plain_function_is_no_mechanism():
         ({"agent_0": 1.0, "agent_1": 0}, "action of agent_0, found 1.0"),
         ({"agent_0": None, "agent_1": 0}, "action of agent_0, found None"),
         ({"agent_0": 0, "agent_1": np.array([1])}, r"action of agent_1, found array\(\[1\]\)"),
+        ({"agent_0": np.array(0), "agent_1": 9}, "action of agent_1, found 9"),
+        ({"agent_0": Index(0), "agent_1": 9}, "action of agent_1, found 9"),
+        ([0, 0], "a dictionary with one action for each of the 2 agents .* found list"),
+        (np.zeros(2, dtype=int), "a dictionary .* found ndarray"),
+        (None, "a dictionary .* found NoneType"),
         ({"agent_0": 0, "agent_1": 2**70}, "action of agent_1, found 1180591620717411303424"),
     ],
 )
@@ -218,7 +246,7 @@ def test_payoffs_that_are_not_finite_are_refused():
         play(env, 1, 0)
 
 
-@pytest.mark.parametrize("kind", [int, np.int32, np.int64, np.uint8, lambda a: np.array(a)])
+@pytest.mark.parametrize("kind", [int, np.int32, np.int64, np.uint8, lambda a: np.array(a), Index])
 def test_whole_numbers_of_any_type_are_actions(kind):
     env = table_env()
     env.reset(seed=0)

@@ -585,6 +585,9 @@ def test_built_in_rule_on_a_seat_follows_its_own_recursion(rule):
     """Three seats with a rule each choose as one rule of three agents does, given the drawn actions."""
     env = congestion(feedback="full")
     log = run_external(env, lambda seat, agent, seed: RuleLearner(rule, seat, seed), 40, 0)
+    bare = run_external(env, lambda seat, agent, seed: rule, 40, 0)
+    np.testing.assert_array_equal(bare.actions, log.actions)
+    assert list(bare.provenance["learners"].values()) == [type(rule).__name__] * 3
     game, sizes = env.mechanism, env.mechanism.num_actions
     state = rule.initial_state(1, sizes)
     for t in range(40):

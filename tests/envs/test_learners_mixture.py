@@ -151,11 +151,7 @@ def congestion(**arguments):
 
 
 def seated(rules):
-    def make_learner(seat, agent, seed):
-        index = int(agent.removeprefix("agent_"))
-        return RuleLearner(rules[index], seat, seed, index=index, num_actions=(2, 4, 3))
-
-    return make_learner
+    return lambda seat, agent, seed: rules[int(agent.removeprefix("agent_"))]
 
 
 @pytest.mark.parametrize(
@@ -179,6 +175,8 @@ def test_rules_on_seats_learn_as_their_mixture_does(rules):
 
 ERRORS = [
     (lambda: Mixture([]), ValueError, "one rule per agent, found none"),
+    (lambda: Mixture(Hedge()), TypeError, "a list of one rule per agent, found Hedge"),
+    (lambda: Mixture(None), TypeError, "a list of one rule per agent, found NoneType"),
     (lambda: Mixture([Hedge(), "hedge"]), TypeError, "a Learner for each agent, found str for agent 1"),
     (lambda: Mixture([Mixture([Hedge()])]), TypeError, "found Mixture for agent 0; list its rules instead"),
     (lambda: Mixture([Hedge()] * 2).initial_state(1, (2,) * 3), ValueError, "each of the 3 agents, found 2"),

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -50,6 +51,7 @@ from diml_envs.mechanisms import (
     TullockContest,
     ZeroSum,
 )
+from diml_envs.provenance import describe
 
 TABLE = np.random.default_rng(5).normal(size=(2, 4, 3, 3))  # three agents with 2, 4 and 3 actions
 PD = MatrixGame.named("prisoners_dilemma")
@@ -288,6 +290,58 @@ def test_payoffs_are_a_function_of_the_seed(make):
     assert np.abs(make(seed=7).payoffs(actions) - make(seed=8).payoffs(actions)).max() > 1e-3
 
 
+LABELS = {
+    "bids": (FirstPriceAuction(2, 3, bids=[0, 0.25, 10]), ("0.00", "0.25", "10.00")),
+    "bids of slots": (RankingRebate(2, 3), ("0.0", "0.5", "1.0")),
+    "offers of one grid": (DoubleAuction(1, 1, num_bids=3, num_asks=3), ("0.0", "0.5", "1.0")),
+    "offers of two grids": (DoubleAuction(1, 1, num_bids=3, num_asks=2), ()),
+    "prices": (Bertrand(2, 3, lowest=1, highest=2), ("1.0", "1.5", "2.0")),
+    "quantities": (Cournot(2, 4, capacity=1), ("0.00", "0.33", "0.67", "1.00")),
+    "quantities that firms do not share": (Cournot(2, 3, capacity=[1, 2]), ()),
+    "quantities that are all 0": (Cournot(2, 3, capacity=0), ()),
+    "efforts": (TullockContest(2, 3, highest=20), ("0", "10", "20")),
+    "efforts that agents do not share": (TullockContest(2, (3, 2)), ()),
+    "efforts that all have the lowest of": (Tournament(2, (3, 2)), ("0.0", "0.5", "1.0")),
+    "tiny efforts": (NetworkGame(2, 2, highest=1e-5), ("0.00000", "0.00001")),
+    "contributions": (PublicGoods(2, 2), ("0", "1")),
+    "team": (TeamBonus(2, 2), ("0", "1")),
+    "investments": (CommonPool(8, 3), ("0", "5", "10")),
+    "hours": (TimeOfUse(2, 2), ("hour 0", "hour 1")),
+    "routes": (Routing(4), ("s-a-t", "s-b-t", "s-a-b-t")),
+    "routes by the same nodes": (Routing(4, "pigou"), ("0: s-t", "1: s-t")),
+    "routes of different trips": (Routing(2, trips=[("s", "t"), ("a", "t")]), ()),
+    "bar": (ElFarol(), ("stay", "go")),
+    "classic": (PD, ("cooperate", "defect")),
+    "table": (MatrixGame(TABLE), ()),
+    "wrapped": (Tax(Toll(PublicState(ElFarol(2)), [0, 1]), 0.5), ("stay", "go")),
+    "rules that agree": (Switch(PD, Cap(PD, 3), at=2), ("cooperate", "defect")),
+    "rules that do not": (Regimes([PD, MatrixGame.named("stag_hunt")], Series([0, 1])), ()),
+}
+
+
+@pytest.mark.parametrize(("mechanism", "labels"), LABELS.values(), ids=LABELS.keys())
+def test_actions_are_called_by_what_they_stand_for(mechanism, labels):
+    assert mechanism.action_labels == labels
+
+
+@every(MECHANISMS)
+def test_there_is_one_different_label_per_action_or_none(mechanism):
+    labels = mechanism.action_labels
+    assert not labels or len(set(labels)) == len(labels) == max(mechanism.num_actions)
+    assert all(isinstance(label, str) for label in labels)
+
+
+def test_fractions_large_numbers_and_tables_of_truth_values_are_numbers():
+    assert Scaled(PD, Fraction(1, 4))([0, 1]).tolist() == [0, 1.25]
+    assert Scaled(PD, 10**20)([1, 1]).tolist() == [1e20, 1e20]
+    ring = np.roll(np.eye(3), 1, axis=0) > 0
+    assert NetworkGame(3, graph=ring).adjacency.tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
+
+
+def test_action_labels_stay_out_of_logs():
+    assert "action_labels" not in describe(Bertrand()) and "action_labels" not in describe(ElFarol())
+
+
 ERRORS = [
     (lambda: Congestion(num_agents=0), ValueError, "num_agents to be a whole number of at least 1, found 0"),
     (lambda: Congestion(4, (5, 5)), ValueError, r"one number or 4 \(one per agent\), found 2"),
@@ -304,11 +358,11 @@ ERRORS = [
     (lambda: NeuralJoint(embedding=2.5), ValueError, "embedding to be a whole number .* found 2.5"),
     (lambda: Anonymous(width=0), ValueError, "width to be a whole number of at least 1, found 0"),
     (lambda: PublicGoods(subsidy="none"), ValueError, "subsidy as 'random', None or a function"),
-    (lambda: PublicGoods(cost=math.inf), ValueError, "finite number as cost"),
+    (lambda: PublicGoods(cost=math.inf), ValueError, "finite numbers as cost"),
     (lambda: Anonymous(10, 2), ValueError, "at least 3, found 10 agents with 2"),
     (lambda: Anonymous(1, 5), ValueError, "at least 2 agents"),
     (lambda: Anonymous(10, 5, interaction_share=1.5), ValueError, "interaction_share from 0 to 1, found 1.5"),
-    (lambda: Anonymous(10, 5, scale=0), ValueError, "positive finite scale, found 0"),
+    (lambda: Anonymous(10, 5, scale=0), ValueError, "positive scale, found 0"),
     (lambda: MatrixGame(np.zeros((2, 2, 3))), ValueError, "2 axes of actions need a last axis of 2"),
     (lambda: MatrixGame([[[1, math.nan]]]), ValueError, "finite payoffs"),
     (lambda: MatrixGame.named("prisoner_dilemma"), ValueError, "did you mean 'prisoners_dilemma'"),
@@ -325,9 +379,14 @@ ERRORS = [
     (lambda: PayoffFunction(3, (2, 2)), TypeError, "expected a callable"),
     (lambda: PayoffFunction(lambda a, c: a, 2), ValueError, "num_actions as one number per agent, found 2"),
     (lambda: PayoffFunction(lambda a, c: a[..., 0], (2, 2))([0, 1]), ValueError, "the function gave"),
+    (
+        lambda: PayoffFunction(lambda a, c: a * a[0], (3, 3)).deviation_payoffs(np.array([1, 2])),
+        ValueError,
+        r"joint action \[1, 2\] to be the same alone and in a batch",
+    ),
     (lambda: Cournot(costs=-1), ValueError, "costs of at least 0, found -1.0"),
     (lambda: Cournot(3, capacity=[1, 2]), ValueError, r"capacity of shape \(\) or \(3,\), found \(2,\)"),
-    (lambda: Bertrand(differentiation=0), ValueError, "positive finite differentiation, found 0"),
+    (lambda: Bertrand(differentiation=0), ValueError, "positive differentiation, found 0"),
     (lambda: Bertrand(lowest=2, highest=1), ValueError, "lowest to be at most highest, found 2.0 and 1.0"),
     (lambda: Bertrand(quality=math.nan), ValueError, "finite numbers as quality"),
     (lambda: TimeOfUse(2, 3, preferred=[0, 3]), ValueError, "preferred hours among 0 to 2, found 3"),
@@ -344,23 +403,23 @@ ERRORS = [
     (lambda: ZeroSum(2, 2, tables=np.ones((2, 2, 2, 2))), ValueError, "agents 0 and 0 that sum to 2"),
     (lambda: ZeroSum(scale=-1), ValueError, "scale of at least 0, found -1.0"),
     (lambda: FirstPriceAuction(2, 3, bids=[0, 2, 1]), ValueError, r"increasing bids, found \[0.0, 2.0, 1"),
-    (lambda: FirstPriceAuction(2, 2, bids=[-1, 0]), ValueError, "at least 0 as bids, found -1.0"),
+    (lambda: FirstPriceAuction(2, 2, bids=[-1, 0]), ValueError, "bids of at least 0, found -1.0"),
     (lambda: SecondPriceAuction(values="episodes"), ValueError, "did you mean 'episode'"),
     (lambda: SecondPriceAuction(3, values=[1, 2]), ValueError, r"values of shape \(3,\), found \(2,\)"),
-    (lambda: AllPayAuction(reserve=-0.5), ValueError, "at least 0 as reserve, found -0.5"),
+    (lambda: AllPayAuction(reserve=-0.5), ValueError, "reserve of at least 0, found -0.5"),
     (lambda: AllPayAuction(2, values="episode")([0, 1]), ValueError, r"context of shape \(2,\), found None"),
     (lambda: SponsoredSearch(click_rates=[1, 2]), ValueError, "do not increase from slot to slot, found"),
     (lambda: SponsoredSearch(click_rates=[]), ValueError, "click_rates that do not increase"),
     (lambda: SponsoredSearch(2, qualities=[1, 0]), ValueError, "positive qualities, found 0"),
     (lambda: RankingRebate(bid_exponent=0), ValueError, "positive bid_exponent, found 0"),
-    (lambda: RankingRebate(quality_exponent=-1), ValueError, "at least 0 as quality_exponent, found -1.0"),
+    (lambda: RankingRebate(quality_exponent=-1), ValueError, "quality_exponent of at least 0, found -1.0"),
     (lambda: RankingRebate(2, 2, bids=[1, 9], bid_exponent=400), ValueError, "finite scores, found infinity"),
     (lambda: RankingRebate(rebates=[0, 1, 2]), ValueError, "rebates from 0 to 1 .* found 2"),
     (lambda: RankingRebate(rebates=[0, 1]), ValueError, r"rebates of shape \(3,\), found \(2,\)"),
     (lambda: DoubleAuction(0), ValueError, "num_buyers to be a whole number of at least 1, found 0"),
     (lambda: DoubleAuction(k=1.5), ValueError, "k from 0 to 1, found 1.5"),
     (lambda: DoubleAuction(asks=[0, 1]), ValueError, r"asks of shape \(4,\), found \(2,\)"),
-    (lambda: DoubleAuction(costs=[-1, 0]), ValueError, "at least 0 as costs, found -1.0"),
+    (lambda: DoubleAuction(costs=[-1, 0]), ValueError, "costs of at least 0, found -1.0"),
     (lambda: Routing(0), ValueError, "num_agents to be a whole number of at least 1, found 0"),
     (lambda: Routing(2, "bress"), ValueError, "did you mean 'braess'"),
     (lambda: Routing(2, []), ValueError, "at least one pair as network, found none"),
@@ -379,13 +438,13 @@ ERRORS = [
     (lambda: Routing(2, value_of_time=[1, 2]).count_payoffs([0, 0, 2]), TypeError, "depend on who acts"),
     (lambda: TullockContest(exponent=-1), ValueError, "exponent of at least 0, found -1.0"),
     (lambda: TullockContest(3, prize=[1, 2]), ValueError, r"prize of shape \(\) or \(3,\), found \(2,\)"),
-    (lambda: TullockContest(highest=0), ValueError, "positive highest effort, found 0"),
+    (lambda: TullockContest(highest=0), ValueError, "positive highest, found 0"),
     (lambda: MinorityGame(2.5), ValueError, "num_agents to be a whole number of at least 1, found 2.5"),
     (lambda: MinorityGame(payoff="liner"), ValueError, "did you mean 'linear'"),
     (lambda: ElFarol(0), ValueError, "num_agents to be a whole number of at least 1, found 0"),
     (lambda: ElFarol(bad=-math.inf), ValueError, "finite numbers as bad"),
     (lambda: CommonPool(depletion=-1), ValueError, "depletion of at least 0, found -1.0"),
-    (lambda: CommonPool(detection=2), ValueError, "detection as a chance from 0 to 1, found 2"),
+    (lambda: CommonPool(detection=2), ValueError, "detection from 0 to 1, found 2"),
     (lambda: CommonPool(quota=-1), ValueError, "quota of at least 0, found -1.0"),
     (lambda: TeamBonus(target=math.nan), ValueError, "finite numbers as target"),
     (lambda: TeamBonus(cost=-1), ValueError, "cost of at least 0, found -1.0"),
@@ -393,6 +452,36 @@ ERRORS = [
     (lambda: Tournament(3, noise="normal"), ValueError, "2 agents with normal noise, found 3"),
     (lambda: Tournament(noise_scale=0), ValueError, "positive noise_scale, found 0"),
     (lambda: Tournament(winner_prize=math.inf), ValueError, "finite numbers as winner_prize"),
+    (lambda: Congestion(2, True), ValueError, r"whole numbers .* found \(True, True\)"),
+    (lambda: Congestion(2, (True, 2)), ValueError, r"whole numbers of at least 1 .* found \(True, 2\)"),
+    (lambda: Congestion(2, 2, toll="ab"), ValueError, "expected numbers as toll, found 'ab'"),
+    (lambda: Congestion(2, 2, toll=["1", "2"]), ValueError, r"numbers as toll, found \['1', '2'\]"),
+    (lambda: Congestion(2, 2, toll=[1, 2j]), ValueError, r"numbers as toll, found \[1, 2j\]"),
+    (lambda: Congestion(2, 2, toll=[[1, 2], [3]]), ValueError, r"numbers as toll, found \[\[1, 2\], \[3\]\]"),
+    (lambda: Cournot(slope=None), ValueError, "expected numbers as slope, found None"),
+    (lambda: Cournot(slope=True), ValueError, "expected numbers as slope, found True"),
+    (lambda: Bertrand(differentiation="x"), ValueError, "expected numbers as differentiation, found 'x'"),
+    (lambda: Bertrand(differentiation=[1, 2]), ValueError, r"differentiation of shape \(\), found \(2,\)"),
+    (lambda: PublicGoods(cost=None), ValueError, "expected numbers as cost, found None"),
+    (lambda: PublicGoods(subsidy=np.ones(3)), ValueError, "subsidy as 'random', None or a function"),
+    (
+        lambda: PublicGoods(2, 2, subsidy=lambda total, level: total[..., 0])(np.zeros((3, 2), dtype=int)),
+        ValueError,
+        r"payments of shape \(3, 2\), the subsidy gave \(3,\)",
+    ),
+    (lambda: Anonymous(10, 5, interaction_share="x"), ValueError, "numbers as interaction_share, found 'x'"),
+    (lambda: Anonymous(10, 5, scale=None), ValueError, "expected numbers as scale, found None"),
+    (lambda: DoubleAuction(k=None), ValueError, "expected numbers as k, found None"),
+    (lambda: DoubleAuction(k=math.nan), ValueError, "finite numbers as k"),
+    (lambda: CommonPool(detection="0.5"), ValueError, "expected numbers as detection, found '0.5'"),
+    (lambda: CommonPool(endowment="10"), ValueError, "expected numbers as endowment, found '10'"),
+    (lambda: TeamBonus(productivity=None), ValueError, "expected numbers as productivity, found None"),
+    (lambda: TeamBonus(productivity=[1, 2]), ValueError, r"productivity of shape \(\), found \(2,\)"),
+    (lambda: PotentialGame(dummies=3), ValueError, r"3 dummies \(one per agent\), found 3"),
+    (lambda: PotentialGame().potential([0, -1, 0]), ValueError, "actions of agent 1 from 0 to 3, found -1"),
+    (lambda: MatrixGame([["1"], ["2"]]), ValueError, "expected numbers as payoffs"),
+    (lambda: Routing(network=3), TypeError, "expected network as pairs .* found 3"),
+    (lambda: Routing(trips=3), TypeError, "expected trips as one pair .* found 3"),
 ]
 
 

@@ -66,6 +66,14 @@ def test_tullock_decisive_contests_go_to_the_highest_effort():
     assert game.deviation_payoffs(np.array([10, 2, 2]))[0, 2] == pytest.approx(10 / 3 - 0.2)
 
 
+def test_tullock_chances_do_not_vanish_where_powers_of_efforts_do():
+    game = TullockContest(3, 6, exponent=1000, prize=10, highest=1)  # 0.2^1000 is no number in memory
+    np.testing.assert_allclose(game([1, 0, 0]), [10 - 0.2, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(game([1, 1, 0]), [5 - 0.2, 5 - 0.2, 0], atol=1e-12)
+    np.testing.assert_allclose(game([0, 0, 0]), 10 / 3)
+    np.testing.assert_allclose(game.deviation_payoffs(np.array([0, 1, 0]))[0, :3], [0, 4.8, 9.6], atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("joint", "expected"),
     [
@@ -150,6 +158,13 @@ def test_tournament_equilibrium_effort_of_two(noise, scale):
 def test_tournament_default_equilibrium_effort():
     # (W_1 - W_2) (n - 1) / (n^2 s) = 2 c e: 4 * 3/16 / 0.5 = 1.5 = 2 * 0.75
     assert [action for action in range(5) if is_equilibrium(Tournament(), (action,) * 4)] == [3]
+
+
+def test_tournament_with_little_noise_goes_to_the_highest_effort():
+    # odds of e^100 to 1, and of e^1000 to 1, which is no number in memory
+    for scale in (0.01, 0.001):
+        game = Tournament(3, 2, winner_prize=1, cost=0, noise_scale=scale)
+        np.testing.assert_allclose(game([[1, 0, 0], [1, 1, 0]]), [[1, 0, 0], [0.5, 0.5, 0]], atol=1e-15)
 
 
 def test_tournament_prizes_are_paid_out_whole():

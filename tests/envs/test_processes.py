@@ -83,6 +83,8 @@ ERRORS = [
     (lambda: Independent([1, 2], [0.5, 0.6]), "probabilities that sum to 1 .* found 1.1"),
     (lambda: Independent([1, 2], [1.5, -0.5]), "probabilities of at least 0, found -0.5"),
     (lambda: Independent([1, 2], [1]), r"probabilities of shape \(2,\), found \(1,\)"),
+    (lambda: Independent(["a", "b"]), r"expected numbers as values, found \['a', 'b'\]"),
+    (lambda: Series([1], repeat="no"), "repeat as True or False, found 'no'"),
     (lambda: Markov([1, 1], np.eye(2)), "all different, found 1 repeated"),
     (lambda: Markov([1, 2], [[1, 0], [0.5, 0.4]]), "transition that sum to 1 .* found 0.9"),
     (lambda: Markov([1, 2], np.eye(2)), "one stationary distribution, found several"),

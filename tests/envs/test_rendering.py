@@ -342,6 +342,24 @@ def test_roles_have_their_own_counts_and_mean_payoffs():
     assert buyers.counts.tolist() == [[2, 0], [1, 1]] and sellers.counts.tolist() == [[0, 1], [0, 1]]
 
 
+def test_a_role_is_shown_with_its_own_actions_alone():
+    history = rendering.History(("buyer", "seller", "seller"), (12, 9, 9))
+    history.append(np.bincount([3, 8, 8], minlength=12), np.zeros(3), np.array([3, 8, 8]))
+    buyers, sellers = history.by_role(12)
+    assert buyers.counts.shape == (1, 12) and sellers.counts.shape == (1, 9)
+    arguments = arguments_of(history, 12, num_agents=3)
+    of_sellers = rendering.ansi(**arguments).split("seller (2)")[1]
+    assert " 8 " in of_sellers and " 9 " not in of_sellers and "others" in of_sellers
+    drawn = picture.draw_figure(**arguments).axes
+    assert [len(axes.collections[0].get_array().ravel()) for axes in drawn[:2]] == [12, 9]
+
+
+def test_steps_are_whole_numbers_in_the_shortest_episode():
+    figure = picture.draw_figure(**played(3, steps=1, horizon=1))
+    for axes in figure.axes[:2]:
+        assert all(float(tick).is_integer() for tick in axes.get_xticks())
+
+
 @pytest.mark.parametrize("roles", [(), ("firm",) * 5, tuple("abcde")])
 def test_no_role_one_role_and_many_roles_are_not_told_apart(roles):
     history = rendering.History(roles)

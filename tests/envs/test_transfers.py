@@ -371,10 +371,10 @@ def test_transfers_and_processes_describe_themselves_in_a_log():
 
 RNG, ONES = np.random.default_rng(0), np.ones(2, dtype=int)
 ERRORS = [
-    (lambda: Rebate(PD, [1, 2], share=1.1), ValueError, "share of the tolls from 0 to 1, found 1.1"),
+    (lambda: Rebate(PD, [1, 2], share=1.1), ValueError, "share from 0 to 1, found 1.1"),
     (lambda: Rebate(PD, [1, 2, 3]), ValueError, r"rates of shape \(2,\) or \(2, 2\), found \(3,\)"),
-    (lambda: Tax(PD, -0.1), ValueError, "tax rate from 0 to 1, found -0.1"),
-    (lambda: Tax(PD, math.nan), ValueError, "tax rate from 0 to 1, found nan"),
+    (lambda: Tax(PD, -0.1), ValueError, "rate from 0 to 1, found -0.1"),
+    (lambda: Tax(PD, math.nan), ValueError, "finite numbers as rate"),
     (lambda: Cap(PD, 1, low=2), ValueError, "low <= high, found low=2 and high=1"),
     (lambda: Cap(PD, math.nan), ValueError, "found low=-inf and high=nan"),
     (lambda: Noise(PD, -1), ValueError, "scale of at least 0, found -1"),
@@ -392,6 +392,11 @@ ERRORS = [
     (lambda: Switch(PD, STAG, 3)([0, 1], [2]), ValueError, "from 0 to 1, as the last entry .* found 2"),
     (lambda: Switch(PD, STAG, 3)([0, 1], [0.5]), ValueError, "index of the rule in force.* found 0.5"),
     (lambda: Switch(PD, Noise(PD, 1), 3).draw_noise(RNG, ()), ValueError, "expected a context"),
+    (lambda: Tax(PD, "x"), ValueError, "expected numbers as rate, found 'x'"),
+    (lambda: Cap(PD, None), ValueError, "expected numbers as high, found None"),
+    (lambda: Cap(PD, [1, 2]), ValueError, r"high of shape \(\), found \(2,\)"),
+    (lambda: Switch(PD, STAG, 3, announced="no"), ValueError, "announced as True or False, found 'no'"),
+    (lambda: Regimes(PD, Series([0])), TypeError, "a list of mechanisms, found MatrixGame"),
     (lambda: Regimes([], Series([0])), ValueError, "at least one mechanism, found none"),
     (lambda: Regimes([PD, PublicState(PD)], Series([0])), ValueError, "found one with 1 covariates"),
     (lambda: Regimes([PD, STAG], [0, 1]), TypeError, "expected a Process .* found list"),

@@ -115,6 +115,17 @@ def test_private_values_are_seen_by_their_owner_alone():
     np.testing.assert_allclose(rewards, mine + 0.02 * (theirs > 0))
 
 
+@pytest.mark.parametrize("mode", [*MODES, "Disabled"])
+def test_a_series_as_long_as_the_episode_is_enough(mode):
+    game = diml_envs.PublicState(diml_envs.Congestion(2, 3), process=diml_envs.Series([1.0, 2.0, 3.0]))
+    env = VectorIncentiveEnv(game, 2, max_cycles=3, autoreset_mode=mode)
+    seen = [env.reset(seed=0)[0]]
+    for _ in range(3):
+        seen.append(env.step(np.zeros((2, 2), dtype=np.int64))[0])
+    assert [rows[0, 0, -1] for rows in seen[:3]] == [1, 2, 3]
+    assert seen[3][0, 0, -1] == (1 if mode == "SameStep" else 3)  # the next episode's, or no news
+
+
 def test_rewards_and_deviation_payoffs_hold_the_same_noise():
     env = VectorIncentiveEnv(Private(noise=1.0), 4, feedback="full")
     env.reset(seed=0)

@@ -64,7 +64,10 @@ class Alternatives(Mechanism):
                 raise ValueError(
                     f"expected rules for the same roles of agents, found {first.roles} and {rule.roles}"
                 )
-        self._assign(_rules=tuple(rules), num_actions=first.num_actions, roles=first.roles)
+        labels = first.action_labels if len({rule.action_labels for rule in rules}) == 1 else ()
+        self._assign(
+            _rules=tuple(rules), num_actions=first.num_actions, roles=first.roles, action_labels=labels
+        )
 
     def _pay(
         self, pay: Callable[..., NDArray[np.float64]], play: NDArray[np.integer], context: NDArray | None

@@ -38,6 +38,7 @@ class Transfer(Mechanism):
             context_size=mechanism.context_size,
             visible=mechanism.visible,
             roles=mechanism.roles,
+            action_labels=mechanism.action_labels,
         )
 
     def _require_alike(self, argument: str, alike: bool) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from diml_envs.arguments import real_numbers
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.deviations import own_actions_only
 from diml_envs.mechanisms.transfers.base import Transfer
@@ -45,7 +46,7 @@ class Cap(Transfer):
     def __init__(self, mechanism: Mechanism, high: float, low: float = -math.inf):
         """Wrap the mechanism; see the class for the arguments."""
         self._wrap(mechanism)
-        if not (low <= high and low < math.inf and high > -math.inf):
+        if not (_limit("low", low) <= _limit("high", high) and low < math.inf and high > -math.inf):
             raise ValueError(f"expected limits with low <= high, found low={low} and high={high}")
         self._assign(high=float(high), low=float(low))
 
@@ -65,3 +66,10 @@ class Cap(Transfer):
     ) -> NDArray[np.float64]:
         """Return float64 [..., A, A]: what a would earn whoever takes b now, from counts int [..., A]."""
         return np.clip(self.mechanism.count_payoffs(counts, context), self.low, self.high)
+
+
+def _limit(name: str, value: float) -> float:
+    number = real_numbers(name, value)  # may be infinite
+    if number.ndim:
+        raise ValueError(f"expected {name} of shape (), found {number.shape}")
+    return float(number)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diml_envs.mechanisms.arguments import checked_array
+from diml_envs.mechanisms.arguments import not_negative
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.deviations import own_actions_only
 from diml_envs.mechanisms.transfers.base import Transfer
@@ -50,10 +50,7 @@ class Noise(Transfer):
     def __init__(self, mechanism: Mechanism, scale: ArrayLike):
         """Wrap the mechanism; see the class for the arguments."""
         self._wrap(mechanism)
-        checked = checked_array("scale", scale, (), (self.num_agents,))
-        if (checked < 0).any():
-            raise ValueError(f"expected a scale of at least 0, found {checked.min()}")
-        self._assign(scale=checked)
+        self._assign(scale=not_negative("scale", scale, (), (self.num_agents,)))
 
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
         """Return mean payoffs float64 [..., n] of joint actions int [..., n]."""

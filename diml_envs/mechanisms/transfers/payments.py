@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from diml_envs.mechanisms.arguments import checked_array
+from diml_envs.mechanisms.arguments import checked_array, proportion
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.deviations import own_actions_only
 from diml_envs.mechanisms.transfers.base import Transfer
@@ -163,10 +163,8 @@ class Rebate(Transfer):
     def __init__(self, mechanism: Mechanism, rates: ArrayLike, share: float = 1.0):
         """Wrap the mechanism; see the class for the arguments."""
         self._wrap(mechanism)
-        if not 0 <= share <= 1:
-            raise ValueError(f"expected a share of the tolls from 0 to 1, found {share}")
         toll = Toll(mechanism, rates)
-        self._assign(rates=toll.rates, share=float(share), _toll=toll)
+        self._assign(rates=toll.rates, share=proportion("share", share), _toll=toll)
 
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
         """Return payoffs float64 [..., n] of joint actions int [..., n]."""

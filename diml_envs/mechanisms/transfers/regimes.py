@@ -63,6 +63,8 @@ class Regimes(Alternatives):
 
     def __init__(self, mechanisms: Sequence[Mechanism], process: Process):
         """Build the regimes; see the class for the arguments."""
+        if not isinstance(mechanisms, Sequence):
+            raise TypeError(f"expected a list of mechanisms, found {type(mechanisms).__name__}")
         if len(mechanisms) == 0:
             raise ValueError("expected at least one mechanism, found none")
         self._agree(mechanisms)

@@ -21,7 +21,7 @@ class Scaled(Transfer):
         factor: one number, or float [n], one per agent.
 
     Identified parameters:
-        The factor only where the learner's inverse temperature is known.
+        The factor only where the wrapped mechanism and the learner's inverse temperature are known.
 
     Version history:
         v0: first version.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from diml_envs.arguments import whole_number
+from diml_envs.arguments import truth_value, whole_number
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.transfers.alternatives import Alternatives
 from diml_envs.mechanisms.transfers.base import visible_with
@@ -74,6 +74,7 @@ class Switch(Alternatives):
     def __init__(self, before: Mechanism, after: Mechanism, at: int, announced: bool = True):
         """Build the switch; see the class for the arguments."""
         self._agree((before, after))
+        announced = truth_value("announced", announced)
         if before.context_size != after.context_size:
             raise ValueError(
                 f"expected rules with contexts of one size, found {before.context_size} before and "
@@ -88,9 +89,9 @@ class Switch(Alternatives):
             before=before,
             after=after,
             at=whole_number("at", at, least=0),
-            announced=bool(announced),
+            announced=announced,
             context_size=before.context_size + 1,
-            visible=visible_with(before, seen=bool(announced)),
+            visible=visible_with(before, seen=announced),
         )
 
     def draw_context(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from diml_envs.mechanisms.arguments import proportion
 from diml_envs.mechanisms.base import Mechanism
 from diml_envs.mechanisms.deviations import own_actions_only, payoffs_under_deviations
 from diml_envs.mechanisms.transfers.base import Transfer
@@ -47,9 +48,7 @@ class Tax(Transfer):
     def __init__(self, mechanism: Mechanism, rate: float):
         """Wrap the mechanism; see the class for the arguments."""
         self._wrap(mechanism)
-        if not 0 <= rate <= 1:
-            raise ValueError(f"expected a tax rate from 0 to 1, found {rate}")
-        self._assign(rate=float(rate))
+        self._assign(rate=proportion("rate", rate))
 
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
         """Return payoffs float64 [..., n] of joint actions int [..., n]."""

@@ -93,10 +93,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def mechanism_title(mechanism: Mechanism) -> str:
-    """Class name of a mechanism, wrapped mechanisms in brackets: `Toll(Congestion)`."""
-    inner = getattr(mechanism, "mechanism", None)
-    name = type(mechanism).__name__
-    return f"{name}({mechanism_title(inner)})" if isinstance(inner, Mechanism) else name
+    """Class name of a mechanism, those it is made of in brackets: `Toll(Congestion)`."""
+    inner = ", ".join(map(mechanism_title, mechanism.wrapped))
+    return f"{type(mechanism).__name__}({inner})" if inner else type(mechanism).__name__
 
 
 def _is_action(found: object, size: int) -> bool:

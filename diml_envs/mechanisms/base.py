@@ -46,6 +46,11 @@ class Mechanism(Frozen, abc.ABC):
         """Number of agents, n."""
         return len(self.num_actions)
 
+    @property
+    def wrapped(self) -> "tuple[Mechanism, ...]":
+        """The mechanisms that this one is made of; none for a rule of its own."""
+        return ()
+
     @abc.abstractmethod
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
         """Return what every agent earns.

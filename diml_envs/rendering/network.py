@@ -86,13 +86,12 @@ class Network:
 
 
 def inner_attribute(mechanism: Any, name: str) -> Any:
-    """An attribute of a mechanism, or else of the one that it wraps; None if none of them has it."""
-    while mechanism is not None:
-        found = getattr(mechanism, name, None)
-        if found is not None:
-            return found
-        mechanism = getattr(mechanism, "mechanism", None)
-    return None
+    """An attribute of a mechanism, or else of the first that it is made of; None if none of them has it."""
+    found = getattr(mechanism, name, None)
+    for inner in getattr(mechanism, "wrapped", ()) if found is None else ():
+        if (found := inner_attribute(inner, name)) is not None:
+            break
+    return found
 
 
 def _left_to_right(places: np.ndarray, links: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 from gymnasium.error import DependencyNotInstalled, ResetNeeded
 
 import diml_envs
-from diml_envs import rendering
+from diml_envs import checks, rendering
 from diml_envs.registration import REGISTRY, make_parallel
 from diml_envs.rendering import network_panel, panels, picture, text
 from diml_envs.rendering.history import time_bins
@@ -455,3 +455,10 @@ def test_a_link_goes_around_a_node_in_its_way_and_stops_at_the_rim_of_its_ends()
     np.testing.assert_allclose(straight[:, 1], 0.0)
     np.testing.assert_allclose(straight[[0, -1], 0], [-0.9, -0.2])
     assert np.linalg.norm(around, axis=1).min() > 0.2
+
+
+def test_a_switch_is_named_by_its_rules_and_shows_their_network():
+    game = diml_envs.Routing()
+    switch = diml_envs.Switch(game, diml_envs.Tax(game, 0.5), at=3)
+    assert checks.mechanism_title(switch) == "Switch(Routing, Tax(Routing))"
+    assert rendering.Network.of(switch).nodes == rendering.Network.of(game).nodes

@@ -18,6 +18,11 @@ class Alternatives(Mechanism):
 
     _rules: tuple[Mechanism, ...]
 
+    @property
+    def wrapped(self) -> tuple[Mechanism, ...]:
+        """The rules."""
+        return self._rules
+
     def payoffs(self, actions: NDArray[np.integer], context: NDArray | None = None) -> NDArray[np.float64]:
         """Return payoffs float64 [..., n] of joint actions int [..., n] and context float [..., d]."""
         return self._pay(lambda rule, *play: rule.payoffs(*play), actions, context)

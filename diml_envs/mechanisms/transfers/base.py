@@ -14,6 +14,11 @@ class Transfer(Mechanism):
 
     mechanism: Mechanism
 
+    @property
+    def wrapped(self) -> tuple[Mechanism, ...]:
+        """The wrapped mechanism."""
+        return (self.mechanism,)
+
     def draw_context(
         self,
         rng: np.random.Generator,

@@ -8,9 +8,11 @@ from diml_inverse.learners.base import LearnerRule, LinearRule
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.parameters import Bounded, Fixed, Positive
+from diml_inverse.population import PopulationDataset
 from diml_inverse.reading.checks import LogError
 from diml_inverse.results import FitResult, load_result
 from diml_inverse.status import Status
+from diml_inverse.streaming import LogStream, open_log
 
 __all__ = [
     "LBFGS",
@@ -22,7 +24,9 @@ __all__ = [
     "LearningDynamics",
     "LinearRule",
     "LogError",
+    "LogStream",
     "Mechanism",
+    "PopulationDataset",
     "Positive",
     "Status",
     "TrajectoryDataset",
@@ -33,4 +37,5 @@ __all__ = [
     "load_result",
     "mechanisms",
     "metrics",
+    "open_log",
 ]

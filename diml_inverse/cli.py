@@ -26,7 +26,8 @@ from diml_inverse.cli_tables import (
     learner_defaults,
     learner_name,
 )
-from diml_inverse.data import TrajectoryDataset, load_log
+from diml_inverse.data import load_log
+from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.fit import fit as fit_model
 from diml_inverse.report import report as report_on
 from diml_inverse.report import require_png
@@ -141,7 +142,7 @@ def fit(
         dataset, _ = _load(log, columns, num_actions, test_fraction, seed)
         payoffs = build_mechanism(family, dataset, ridge=ridge)
         learners = build_learner(rule, given, dataset.num_actions, every=every)
-        if rule.startswith(BATCHED) and every is None:
+        if every is None and (rule.startswith(BATCHED) or RULES[rule].gathers):
             _require_marks(dataset)
         optimizer = build_optimizer(payoffs, max_steps)
         result = fit_model(dataset, payoffs, learners, optimizer=optimizer, seed=seed)
@@ -195,7 +196,7 @@ def main() -> None:
 
 def _load(
     log: Path, columns: list[str] | None, num_actions: str | None, test_fraction: float, seed: int
-) -> tuple[TrajectoryDataset, TrajectoryDataset | None]:
+) -> tuple[EpisodeDataset, EpisodeDataset | None]:
     """The episodes to fit, and those kept out where some are."""
     names = parse_pairs("--columns", columns or [], "action=choice")
     dataset = load_log(log, columns=names or None, num_actions=parse_sizes(num_actions))
@@ -223,7 +224,7 @@ def _require_new(out: Path) -> None:
         )
 
 
-def _require_marks(dataset: TrajectoryDataset) -> None:
+def _require_marks(dataset: EpisodeDataset) -> None:
     if dataset.update is None or bool((dataset.update < 0).any()):
         found = "none" if dataset.update is None else "agents without them"
         raise ValueError(

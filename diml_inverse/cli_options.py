@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from diml_inverse.cli_tables import BATCHED, FAMILIES, INNOVATION, RULES, learner_defaults
-from diml_inverse.data import TrajectoryDataset
-from diml_inverse.learners import Batched, LearnerRule, LinearRule
+from diml_inverse.episodes import EpisodeDataset
+from diml_inverse.learners import Batched, LearnerRule, LinearRule, PolicyDrivenRule
 from diml_inverse.mechanisms import Mechanism
 from diml_inverse.optimizers import LBFGS, Adam
+from diml_inverse.population import PopulationDataset
 from diml_inverse.reading.checks import did_you_mean
 
 
@@ -67,7 +68,7 @@ def build_learner(
         ValueError: for an unknown parameter or a value outside its domain.
     """
     batched, rule = name.startswith(BATCHED), RULES[name.removeprefix(BATCHED)]
-    if every is not None and not batched:
+    if every is not None and not (batched or rule.gathers):
         batchable = f"; use --learner {BATCHED}{name}" if rule.can_be_batched else ""
         raise ValueError(f"--every: expected a batched learner; found {name}{batchable}")
     texts = learner_defaults(name)
@@ -82,10 +83,11 @@ def build_learner(
     arguments: dict[str, Any] = {key: entry.read(key, texts[key]) for key, entry in rule.entries.items()}
     arguments |= {key: _plain(key, texts[key], like) for key, like in rule.options.items()}
     _require_one_per_agent(arguments, num_actions)
+    arguments |= {"every": every} if rule.gathers else {}
     built = rule.build(num_actions, **arguments)
     if not batched:
         return built
-    assert isinstance(built, LinearRule)  # only these have a batched version
+    assert isinstance(built, LinearRule | PolicyDrivenRule)  # only these have a batched version
     innovation = {
         key: entry.read(key, texts[key]) for key, entry in INNOVATION.items() if texts[key].lower() != "none"
     }
@@ -93,7 +95,7 @@ def build_learner(
     return Batched(built, every=every, **innovation)
 
 
-def build_mechanism(name: str, dataset: TrajectoryDataset, *, ridge: float | None) -> Mechanism:
+def build_mechanism(name: str, dataset: EpisodeDataset, *, ridge: float | None) -> Mechanism:
     """The family of a name for a log's agents, with the log's public context where it takes one.
 
     Raises:
@@ -106,6 +108,8 @@ def build_mechanism(name: str, dataset: TrajectoryDataset, *, ridge: float | Non
         if "ridge" not in takes:
             raise ValueError(f"--ridge: expected a family with a penalty; found {name}; leave --ridge out")
         arguments["ridge"] = ridge
+    if isinstance(dataset, PopulationDataset):  # what a mechanism for its groups has to be told
+        arguments |= {key: dataset.population for key in ("unit", "population") if key in takes}
     if dataset.context is not None and "context_size" in takes:
         arguments["context_size"] = dataset.context.shape[-1]
     return build(dataset.num_actions, **arguments)

@@ -1,107 +1,31 @@
 """Which payoff families and learner rules the command line knows, with their parameters' defaults."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from diml_inverse import learners, mechanisms
-from diml_inverse.learners import LearnerRule, LinearRule
-from diml_inverse.mechanisms import Mechanism
-from diml_inverse.parameters import Bounded, Fixed, LearnerParameter, Positive
+from diml_inverse.cli_entries import NONE, Entry, Family, Rule
 from diml_inverse.reading.checks import did_you_mean
-
-FREE = "free"
-"""What stands before the colon where a parameter is estimated: free:0.05 starts at 0.05."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A learner parameter on the command line.
-
-    Attributes:
-        default: as it would be typed: a known value, or `free:start`.
-        low: lower end of its domain, itself a possible known value.
-        high: upper end; infinite for a parameter that is only positive.
-    """
-
-    default: str
-    low: float = 0.0
-    high: float = 1.0
-
-    def read(self, name: str, text: str) -> LearnerParameter:
-        """The parameter as typed: `0.25` or `0.1,0.2,0.3` known, `free` or `free:0.25` estimated.
-
-        Raises:
-            ValueError: if it is not of this form, or outside the domain.
-        """
-        head, _, start = text.partition(":")
-        free = head.strip().lower() == FREE
-        numbers = text
-        if free:
-            numbers = start or self.default.removeprefix(f"{FREE}:")
-        values = _numbers(name, numbers)
-        for value in values:
-            inside = self.low < value < self.high if free else self.low <= value <= self.high
-            if not inside or not math.isfinite(value):
-                between = f"strictly inside {self.domain}" if free else f"in {self.domain}"
-                what = "a start" if free else "a number"
-                raise ValueError(f"--parameter {name}: expected {what} {between}; found {value:g}")
-        value = values[0] if len(values) == 1 else values
-        if not free:
-            return Fixed(value)
-        return Positive(value) if math.isinf(self.high) else Bounded(value, self.low, self.high)
-
-    @property
-    def domain(self) -> str:
-        """The domain in words."""
-        return f"{self.low:g} and above" if math.isinf(self.high) else f"{self.low:g} to {self.high:g}"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A learner rule on the command line.
-
-    Attributes:
-        build: the class.
-        about: what it is, in a few words.
-        entries: its parameters.
-        options: its plain whole numbers or numbers, with their defaults.
-    """
-
-    build: type[LearnerRule]
-    about: str
-    entries: Mapping[str, Entry] = field(default_factory=dict)
-    options: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def can_be_batched(self) -> bool:
-        """Whether it may be updated once per batch."""
-        return issubclass(self.build, LinearRule)
-
-    def defaults(self) -> dict[str, str]:
-        """The text of every parameter that is not given."""
-        return {name: e.default for name, e in self.entries.items()} | {
-            name: f"{value:g}" for name, value in self.options.items()
-        }
-
-
-@dataclass(frozen=True)
-class Family:
-    """A family of mechanisms on the command line."""
-
-    build: Callable[..., Mechanism]
-    about: str
-
 
 SCALE = Entry("1", high=math.inf)
 SHARE = Entry("free:0.05")
+INNOVATION = {"innovation": Entry("free:0.1", high=math.inf)}
 
 FAMILIES = {
     "tabular-anonymous": Family(
         mechanisms.TabularAnonymous, "one payoff per own action and counts of the others' actions"
     ),
     "tabular-joint": Family(mechanisms.TabularJoint, "one payoff per agent and joint action"),
+    "tabular-aggregative": Family(
+        mechanisms.TabularAggregative, "one payoff per own action and total of the others' levels"
+    ),
+    "additive-pairwise": Family(
+        mechanisms.AdditivePairwise, "effects of one's own action, of pairs of agents, and what is left"
+    ),
     "neural-anonymous": Family(mechanisms.NeuralAnonymous, "a network of the others' shares per action"),
+    "neural-aggregative": Family(
+        mechanisms.NeuralAggregative, "a network of the total of the others' levels"
+    ),
     "neural-joint": Family(mechanisms.NeuralJoint, "a network of the whole joint action"),
     "congestion": Family(
         mechanisms.Congestion, "a cost linear and quadratic in how many take the same action"
@@ -118,8 +42,35 @@ RULES = {
     ),
     "hedge": Rule(
         learners.Hedge,
-        "multiplicative weights, with forgetting",
-        {"step_size": SCALE, "forgetting": SHARE, "exploration": SHARE},
+        "multiplicative weights, with forgetting and optimism",
+        {
+            "step_size": SCALE,
+            "forgetting": SHARE,
+            "exploration": SHARE,
+            "optimism": Entry(NONE, high=math.inf),
+        },
+    ),
+    "fictitious-play": Rule(
+        learners.FictitiousPlay,
+        "logit choice over payoffs expected under the frequencies of what others did",
+        {
+            "inverse_temperature": SCALE,
+            "forgetting": SHARE,
+            "prior_weight": Entry("1", high=math.inf),
+            "exploration": SHARE,
+        },
+    ),
+    "ewa": Rule(
+        learners.EWA,
+        "experience-weighted attraction, between reinforcement and belief learning",
+        {
+            "inverse_temperature": SCALE,
+            "delta": Entry("free:0.5"),
+            "phi": Entry("free:0.9"),
+            "rho": Entry("free:0.8"),
+            "initial_experience": Entry("1", high=math.inf),
+            "exploration": SHARE,
+        },
     ),
     "bandit-q": Rule(
         learners.BanditQ,
@@ -128,6 +79,88 @@ RULES = {
             "step_size": Entry("free:0.2"),
             "inverse_temperature": SCALE,
             "exploration": SHARE,
+            "initial": Entry("0", low=-1e3, high=1e3),
+        },
+    ),
+    "forgetting-q": Rule(
+        learners.ForgettingQ,
+        "Q-learning from own payoffs, and what is not tried fades",
+        {
+            "step_size": Entry("free:0.2"),
+            "inverse_temperature": SCALE,
+            "forgetting": Entry("free:0.1"),
+            "exploration": SHARE,
+            "initial": Entry("0", low=-1e3, high=1e3),
+        },
+    ),
+    "regret-matching": Rule(
+        learners.RegretMatching,
+        "choice in proportion to positive regrets; payoffs up to scale",
+        {"exploration": SHARE},
+    ),
+    "regret-matching-plus": Rule(
+        learners.RegretMatchingPlus,
+        "regret matching that forgets negative regrets; payoffs up to scale",
+        {"exploration": SHARE},
+    ),
+    "roth-erev": Rule(
+        learners.RothErev,
+        "choice in proportion to sums of own payoffs, in units of their start",
+        {"forgetting": SHARE, "initial": Entry("1", high=math.inf), "exploration": SHARE},
+    ),
+    "faq": Rule(
+        learners.FAQ,
+        "bandit Q-learning with steps adjusted to how often an action is tried",
+        {
+            "step_size": Entry("free:0.2"),
+            "inverse_temperature": SCALE,
+            "threshold": Entry("0.2"),
+            "exploration": SHARE,
+            "initial": Entry("0", low=-1e3, high=1e3),
+        },
+    ),
+    "exp3": Rule(
+        learners.Exp3,
+        "Hedge from own payoffs alone, weighted by how likely they were seen",
+        {"step_size": SCALE, "implicit_exploration": Entry("0.05", high=math.inf), "exploration": SHARE},
+    ),
+    "reinforce": Rule(
+        learners.Reinforce,
+        "policy gradient from own payoffs less a running baseline",
+        {
+            "step_size": SCALE,
+            "baseline_step": Entry("free:0.1"),
+            "initial_baseline": Entry("0", low=-1e3, high=1e3),
+            "exploration": SHARE,
+        },
+    ),
+    "policy-gradient": Rule(
+        learners.PolicyGradient,
+        "policy gradient over the payoffs of all own actions",
+        {"step_size": SCALE, "exploration": SHARE},
+    ),
+    "actor-critic": Rule(
+        learners.ActorCritic,
+        "surrogate for A2C and PPO, by batches; clip is PPO's",
+        {
+            "step_size": SCALE,
+            "value_step": Entry("free:0.05"),
+            "discount": Entry("0.99"),
+            "trace": Entry("1"),
+            "entropy": Entry("free:0.05", high=math.inf),
+            "initial_value": Entry("0", low=-1e3, high=1e3),
+            "clip": Entry(NONE),
+            **INNOVATION,
+        },
+    ),
+    "replayed-q": Rule(
+        learners.ReplayedQ,
+        "surrogate for DQN: values pulled towards the mean of all rewards so far",
+        {
+            "step_size": Entry("free:0.2"),
+            "inverse_temperature": SCALE,
+            "exploration": SHARE,
+            "forgetting": Entry("0"),
             "initial": Entry("0", low=-1e3, high=1e3),
         },
     ),
@@ -143,10 +176,9 @@ RULES = {
     ),
     "uniform": Rule(learners.Uniform, "baseline: all actions equally likely"),
 }
-"""Adding a rule is one row; rules with a linear recursion have their batched version by themselves."""
+"""Adding a rule is one row; rules that follow a recursion have their batched version by themselves."""
 
 BATCHED = "batched-"
-INNOVATION = {"innovation": Entry("free:0.1", high=math.inf)}
 LEARNER_NAMES = (*RULES, *(BATCHED + name for name, rule in RULES.items() if rule.can_be_batched))
 
 
@@ -183,13 +215,3 @@ def _known(flag: str, typed: str, names: Sequence[str]) -> str:
             f"{flag}: expected one of {', '.join(names)}; found {typed!r}.{did_you_mean(name, names)}"
         )
     return name
-
-
-def _numbers(name: str, text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise ValueError(
-            f"--parameter {name}: expected a known number (0.25), one per agent (0.1,0.2,0.3), or "
-            f"{FREE}:start for one to be estimated ({FREE}:0.25); found {text!r}"
-        ) from None

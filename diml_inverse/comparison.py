@@ -8,11 +8,13 @@ from torch import Tensor
 
 from diml_inverse.data import TrajectoryDataset
 from diml_inverse.dynamics import LearningDynamics
+from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.information import without_payoffs
-from diml_inverse.learners import Batched, LearnerRule, MemoryK, Uniform
+from diml_inverse.learners import Batched, LearnerRule, MemoryK, PlugIn, Uniform
 from diml_inverse.metrics import PayoffRecovery, log_likelihood_per_choice, realised_difference_r2
+from diml_inverse.population import PopulationDataset
 from diml_inverse.results import FitResult
-from diml_inverse.situations import Situations, mean_realised_payoffs
+from diml_inverse.situations import Situations, contexts_of, mean_realised_payoffs
 from diml_inverse.status import Status
 
 MEMORY_LIMIT = 2_000_000
@@ -125,9 +127,9 @@ class Comparison:
 
 def compare(
     result: FitResult,
-    dataset: TrajectoryDataset,
+    dataset: EpisodeDataset,
     *,
-    held_out: TrajectoryDataset | None = None,
+    held_out: EpisodeDataset | None = None,
     scale_known: bool | None = None,
 ) -> Comparison:
     """Score a fit on the episodes it was made on, and on held-out ones where there are some.
@@ -145,6 +147,11 @@ def compare(
         ValueError: if the log is of other agents or actions than the fit.
     """
     _require_same_agents(result, dataset)
+    if not isinstance(dataset, TrajectoryDataset) or isinstance(held_out, PopulationDataset):
+        raise TypeError(
+            f"expected a log of individual agents; found {type(dataset).__name__}; for a population log "
+            "print(result.summary()), and score with di.metrics.payoff_difference_r2"
+        )
     model = LearningDynamics(result.mechanism, result.learner)
     fitted = log_likelihood_per_choice(model, dataset)
     same = abs(fitted - result.log_likelihood_per_choice) <= 1e-6 * abs(fitted)
@@ -155,7 +162,7 @@ def compare(
     if held_out is not None or not same:
         null = without_payoffs(dataset, result.learner)
 
-    def behaviour(data: TrajectoryDataset) -> Behaviour:
+    def behaviour(data: EpisodeDataset) -> Behaviour:
         uniform = without_payoffs(data, Uniform(data.num_actions))
         empty = result.without_payoffs / result.num_choices
         return Behaviour(
@@ -186,10 +193,10 @@ def compare(
     )
 
 
-def payoff_differences(result: FitResult, dataset: TrajectoryDataset) -> Differences:
+def payoff_differences(result: FitResult, dataset: EpisodeDataset) -> Differences:
     """Recovered and, where the log carries payoffs, realised differences in a log's situations."""
     mechanism = result.mechanism
-    contexts = mechanism.contexts(dataset.actions, dataset.context if mechanism.context_size else None)
+    contexts = contexts_of(mechanism, dataset)
     situations = Situations.of(dataset, contexts)
     payoffs = situations.payoffs(mechanism).double()
     if dataset.payoffs is None:
@@ -206,7 +213,7 @@ def _centred(values: Float[Tensor, "U A"], seen: Bool[Tensor, "U A"]) -> Float[T
     return torch.where(seen, values - mean, 0.0)
 
 
-def _recovery(result: FitResult, dataset: TrajectoryDataset) -> Recovery | None:
+def _recovery(result: FitResult, dataset: EpisodeDataset) -> Recovery | None:
     if dataset.payoffs is None:
         return None
     return Recovery(
@@ -215,20 +222,23 @@ def _recovery(result: FitResult, dataset: TrajectoryDataset) -> Recovery | None:
     )
 
 
-def _memory_baseline(dataset: TrajectoryDataset) -> MemoryK:
-    """Behaviour cloning from the last joint action; constant frequencies where that is too large."""
+def _memory_baseline(dataset: EpisodeDataset) -> MemoryK:
+    """Behaviour cloning from the last joint action; constant frequencies where that is too much."""
     weights = (dataset.num_agents * dataset.max_actions) ** 2
-    return MemoryK(dataset.num_actions, memory=1 if weights <= MEMORY_LIMIT else 0)
+    known = weights <= MEMORY_LIMIT and dataset.present is None
+    return MemoryK(dataset.num_actions, memory=int(known))
 
 
 def scale_is_known(learner: LearnerRule) -> bool:
-    """Whether no scale parameter was fixed at exactly 1, which stands for a mere normalisation."""
-    rule = learner.rule if isinstance(learner, Batched) else learner
+    """Whether the rule has a scale, and no parameter of it was fixed at exactly 1: a mere normalisation."""
+    rule = learner.rule if isinstance(learner, Batched | PlugIn) else learner
+    if not rule.fixes_scale:
+        return False
     scales = [getattr(rule, name) for name in rule.scale_parameters]
     return not any(not scale.free and bool((scale() == 1).all()) for scale in scales)
 
 
-def _require_same_agents(result: FitResult, dataset: TrajectoryDataset) -> None:
+def _require_same_agents(result: FitResult, dataset: EpisodeDataset) -> None:
     found = dict(zip(dataset.agents, dataset.num_actions, strict=True))
     expected = dict(zip(result.agents, result.mechanism.num_actions, strict=True))
     if list(found.items()) != list(expected.items()):

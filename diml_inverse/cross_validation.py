@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diml_inverse.data import TrajectoryDataset
 from diml_inverse.dynamics import LearningDynamics
+from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.information import without_payoffs
-from diml_inverse.maximise import Outcome, Sample, maximise
+from diml_inverse.maximise import Outcome, Sample, Training, maximise
 from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.progress import progress_bar
 
@@ -65,7 +65,7 @@ class _Descent:
 
 
 def choose_ridge(
-    dataset: TrajectoryDataset, model: LearningDynamics, *, folds: int, seed: int, show: bool
+    dataset: EpisodeDataset, model: LearningDynamics, *, folds: int, seed: int, show: bool
 ) -> RidgePath:
     """Fit every ridge on all folds of episodes but one and score it on that one (K-fold cross-validation).
 
@@ -101,14 +101,14 @@ def choose_ridge(
 
 
 def descend_on_validation(
-    model: LearningDynamics, train: Sample, validation: Sample, settings: Adam, *, seed: int, show: bool
+    model: LearningDynamics, train: Training, validation: Sample, settings: Adam, *, seed: int, show: bool
 ) -> tuple[Outcome, RidgePath]:
     """Fit every ridge on the training episodes and keep the one best on the validation episodes.
 
     Each fit starts afresh: stopping early shrinks too, and a start at another ridge's fit would undo that.
     Leaves the model at the best, its ridge set.
     """
-    empty = _total(without_payoffs(train.dataset, model.learner), validation.dataset)
+    empty = _total(without_payoffs(train.in_memory(), model.learner), validation.dataset)
     descent = _Descent(model.mechanism.ridges, show)
     start = copy.deepcopy(model.state_dict())
     kept: tuple[float, dict[str, Tensor], Outcome] | None = None
@@ -138,5 +138,5 @@ def ridge_is_open(model: LearningDynamics) -> bool:
 
 
 @torch.no_grad()
-def _total(model: LearningDynamics, dataset: TrajectoryDataset) -> float:
+def _total(model: LearningDynamics, dataset: EpisodeDataset) -> float:
     return float(model.log_likelihood(dataset).sum())

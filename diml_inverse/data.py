@@ -1,7 +1,7 @@
 """The data set every estimate starts from: who did what, when, in which episode."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
 
@@ -10,14 +10,20 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from diml_inverse.episodes import EpisodeDataset, weights_from
+from diml_inverse.population import PopulationDataset
 from diml_inverse.reading.arrays import cells_from_arrays
 from diml_inverse.reading.cells import cells_from_rows
-from diml_inverse.reading.checks import Cells, LogError, NumActions, check_positions
+from diml_inverse.reading.checks import Cells, LogError, NumActions
+from diml_inverse.reading.counts import counts_from_rows
 from diml_inverse.reading.reader import read_path, read_table
+from diml_inverse.reading.rows import INDIVIDUAL, POPULATION, require_kind
+
+__all__ = ["LogError", "TrajectoryDataset", "load_log"]
 
 
 @dataclass(frozen=True, eq=False)
-class TrajectoryDataset:
+class TrajectoryDataset(EpisodeDataset):
     """A checked log of E episodes, at most T steps, n agents with at most A actions each.
 
     Build one with `load_log`, `from_table` or `from_arrays`: they check every value. Episodes may differ in
@@ -35,6 +41,9 @@ class TrajectoryDataset:
             learner exposed none; 0 where `mask` is False.
         context: public covariates seen before acting; 0 where `mask` is False.
         available: actions open at the step, False where `mask` is False; None if all own actions always are.
+        weights: weight of every action in the log-likelihood; None for 1 at the action taken.
+        present: agents who take part in the episode; None if all always do. What stands in the other
+            tensors for an absent agent means nothing.
         episode_ids: the episodes' numbers in the log.
         provenance: what the log says about its making.
 
@@ -53,87 +62,58 @@ class TrajectoryDataset:
     update: Int[Tensor, "E T n"] | None = None
     context: Float[Tensor, "E T d"] | None = None
     available: Bool[Tensor, "E T n A"] | None = None
+    weights: Float[Tensor, "E T n A"] | None = None
+    present: Bool[Tensor, "E n"] | None = None
     episode_ids: tuple[int, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def num_episodes(self) -> int:
-        """Number of episodes, E."""
-        return self.actions.shape[0]
-
-    @property
-    def horizon(self) -> int:
-        """Length of the longest episode loaded, T."""
-        return self.actions.shape[1]
-
-    @property
-    def num_agents(self) -> int:
-        """Number of agents, n."""
-        return self.actions.shape[2]
-
-    @property
-    def max_actions(self) -> int:
-        """Largest number of actions of an agent, A."""
-        return max(self.num_actions)
-
-    @property
     def num_choices(self) -> int:
-        """Number of observed choices: steps that happened times agents."""
-        return int(self.mask.sum()) * self.num_agents
+        """Number of observed choices: steps that happened times the agents who took part."""
+        if self.present is None:
+            return int(self.mask.sum()) * self.num_agents
+        return int(self.observed().sum())
 
-    def action_mask(self) -> Bool[Tensor, "n A"]:
-        """Returns True where an agent has that action."""
-        sizes = torch.tensor(self.num_actions, device=self.actions.device)
-        return torch.arange(self.max_actions, device=self.actions.device) < sizes[:, None]
+    def choice_weights(self) -> Float[Tensor, "E T n A"] | None:
+        """Returns w of the log-likelihood; None where it is 1 at the action taken."""
+        return self.weights
 
-    def select(self, index: Any) -> "TrajectoryDataset":
-        """Returns the episodes at the given positions (or E booleans), in the order given; T stays.
+    def taken(
+        self, index: Int[Tensor, "E T n"]
+    ) -> tuple[
+        Int[Tensor, " N"],
+        Int[Tensor, " N"],
+        Float[Tensor, " N"],
+        Int[Tensor, " N"],
+        Float[Tensor, " N"] | None,
+    ]:
+        """Every choice observed, one by one (see `EpisodeDataset.taken`)."""
+        seen = self.observed()
+        actions = self.actions[seen].cpu()
+        agent = torch.arange(self.num_agents).expand(seen.shape)[seen.cpu()]
+        payoffs = None if self.payoffs is None else self.payoffs[seen].cpu()
+        one = torch.ones(actions.shape[0], dtype=torch.float64)
+        return index[seen].cpu(), actions, one, agent, payoffs
 
-        A position may come twice, as in a bootstrap.
-        """
-        array = check_positions(index.cpu() if isinstance(index, Tensor) else index, self.num_episodes)
-        rows = torch.from_numpy(array).to(self.actions.device)
-        picked = {name: value[rows] for name, value in self._tensors().items()}
-        return replace(self, **picked, episode_ids=tuple(self.episode_ids[k] for k in array))
+    def weighted_by_probabilities(self) -> "TrajectoryDataset":
+        """The same log, to be fitted to what learners were about to do rather than to what they drew.
 
-    def split(self, fraction: float = 0.2, *, seed: int) -> "tuple[TrajectoryDataset, TrajectoryDataset]":
-        """Splits by episode into (train, test), each in the order of this data set.
-
-        Args:
-            fraction: share of the episodes in the test part (rounded; at least one episode in each part).
-            seed: of the draw.
-
-        Raises:
-            LogError: fewer than two episodes, or a fraction outside (0, 1).
-        """
-        if not 0.0 < fraction < 1.0:
-            raise LogError(f"split: expected a fraction between 0 and 1, found {fraction}. Try 0.2.")
-        self._need(2, "split")
-        size = min(max(1, round(self.num_episodes * fraction)), self.num_episodes - 1)
-        shuffled = np.random.default_rng(seed).permutation(self.num_episodes)
-        return self.select(np.sort(shuffled[size:])), self.select(np.sort(shuffled[:size]))
-
-    def folds(self, k: int, *, seed: int) -> "list[tuple[TrajectoryDataset, TrajectoryDataset]]":
-        """Splits by episode into k pairs (train, held out); every episode is held out once.
-
-        Args:
-            k: number of folds, from 2 to E.
-            seed: of the draw.
+        Where a learner exposed its choice probabilities p, its term of the log-likelihood becomes
+        sum_a p(a) log pi(a), the mean of log pi(a_t) over the draw: the same estimand without the noise of
+        the draw. Elsewhere the action taken keeps its weight of 1. Learning still follows the actions taken.
+        Differences of such log-likelihoods are smaller than of ones of drawn actions, so that tests built on
+        them (and standard errors from their curvature) are conservative.
 
         Raises:
-            LogError: fewer episodes than folds, or k below 2.
-        """
-        if k < 2:
-            raise LogError(f"folds: expected k of at least 2, found {k}. Use 5, or the number of episodes.")
-        self._need(k, "folds")
-        shuffled = np.random.default_rng(seed).permutation(self.num_episodes)
-        parts = [np.sort(part) for part in np.array_split(shuffled, k)]
-        everything = np.arange(self.num_episodes)
-        return [(self.select(np.setdiff1d(everything, part)), self.select(part)) for part in parts]
+            LogError: if the log carries no probabilities, or some for closed actions.
 
-    def to(self, device: torch.device | str) -> "TrajectoryDataset":
-        """Returns the data set on a device; dtypes stay."""
-        return replace(self, **{name: value.to(device) for name, value in self._tensors().items()})
+        Examples:
+            >>> data = TrajectoryDataset.from_arrays([[[0]]], 2, probabilities=[[[[0.75, 0.25]]]])
+            >>> data.weighted_by_probabilities().weights.tolist()
+            [[[[0.75, 0.25]]]]
+        """
+        chosen = torch.nn.functional.one_hot(self.actions, self.max_actions).double()
+        return replace(self, weights=weights_from(self.probabilities, chosen, self.available))
 
     @classmethod
     def from_arrays(
@@ -148,6 +128,7 @@ class TrajectoryDataset:
         context: Any = None,
         available: Any = None,
         lengths: Any = None,
+        present: Any = None,
     ) -> "TrajectoryDataset":
         """Builds a data set from arrays or tensors, with the same checks as a log.
 
@@ -161,13 +142,14 @@ class TrajectoryDataset:
             context: [E, T, d].
             available: bool [E, T, n, A].
             lengths: int [E], steps per episode (T by default); what lies behind an episode's end is not read.
+            present: bool [E, n], False for agents who take no part in an episode; their entries are not read.
 
         Raises:
             LogError: names the array, episode, step and agent (counted from 0).
         """
         arrays = {
             "actions": actions, "payoffs": payoffs, "probabilities": probabilities,
-            "update": update, "context": context, "available": available,
+            "update": update, "context": context, "available": available, "present": present,
         }  # fmt: skip
         return cls._from_cells(cells_from_arrays(arrays, num_actions, agents, lengths))
 
@@ -179,6 +161,7 @@ class TrajectoryDataset:
         num_actions: NumActions | None = None,
         columns: Mapping[str, str] | None = None,
         agents: Sequence[object] | None = None,
+        allow_absent: bool = False,
     ) -> "TrajectoryDataset":
         """Builds a data set from a table with one row per agent and step, in any order.
 
@@ -187,11 +170,14 @@ class TrajectoryDataset:
             num_actions: as in `load_log`; an Arrow table may carry the metadata of a diml log instead.
             columns: our column name -> the table's, where they differ.
             agents: the agents' order; natural order of the labels by default.
+            allow_absent: as in `load_log`.
 
         Raises:
             LogError: names row and column.
         """
-        return cls._from_cells(cells_from_rows(read_table(table, columns), num_actions, agents))
+        rows = read_table(table, columns)
+        require_kind(rows, INDIVIDUAL, "PopulationDataset.from_table")
+        return cls._from_cells(cells_from_rows(rows, num_actions, agents, allow_absent))
 
     @classmethod
     def _from_cells(cls, cells: Cells) -> "TrajectoryDataset":
@@ -207,20 +193,19 @@ class TrajectoryDataset:
         actions = padded("action")
         assert actions is not None  # every log has them
         return cls(
-            actions, torch.from_numpy(mask), cells.num_actions, cells.agents, padded("payoff", np.nan),
-            padded("probabilities"), padded("update"), padded("context"), padded("available"),
-            cells.episode_ids, cells.provenance,
-        )  # fmt: skip
-
-    def _tensors(self) -> dict[str, Tensor]:
-        return {f.name: v for f in fields(self) if isinstance(v := getattr(self, f.name), Tensor)}
-
-    def _need(self, episodes: int, verb: str) -> None:
-        if self.num_episodes < episodes:
-            raise LogError(
-                f"{verb}: expected at least {episodes} episodes, found {self.num_episodes}. Record more "
-                "independent episodes: a split within one would cut a learner's history."
-            )
+            actions=actions,
+            mask=torch.from_numpy(mask),
+            num_actions=cells.num_actions,
+            agents=cells.agents,
+            payoffs=padded("payoff", np.nan),
+            probabilities=padded("probabilities"),
+            update=padded("update"),
+            context=padded("context"),
+            available=padded("available"),
+            present=None if cells.present is None else torch.from_numpy(cells.present),
+            episode_ids=cells.episode_ids,
+            provenance=cells.provenance,
+        )
 
 
 def load_log(
@@ -229,21 +214,29 @@ def load_log(
     columns: Mapping[str, str] | None = None,
     num_actions: NumActions | None = None,
     agents: Sequence[object] | None = None,
-) -> TrajectoryDataset:
+    allow_absent: bool = False,
+) -> TrajectoryDataset | PopulationDataset:
     """Loads and checks a log: a folder of Parquet shards, a Parquet file, or a CSV file.
 
-    Rows may come in any order; nothing is repaired.
+    Rows may come in any order; nothing is repaired. A log that counts how many members of a group took each
+    action (its metadata say so, or it has the columns `group` and `count` and no `agent`) becomes a
+    `PopulationDataset`. For a folder larger than memory see `open_log`.
 
     Args:
         path: folder or file; a CSV file's name ends in `.csv`.
         columns: our column name -> the file's, where they differ.
         num_actions: needed for files that diml did not write: one number, one per agent (in the agents'
             order), or a mapping by agent. Never guessed from the actions seen.
-        agents: the agents' order in a foreign file; natural order of the labels (`agent_2` before
-            `agent_10`) by default.
+        agents: the agents' (or groups') order in a foreign file; natural order of the labels (`agent_2`
+            before `agent_10`) by default.
+        allow_absent: take an agent without any row in an episode for one who took no part in it (entry to
+            a market); else such a log is refused. Only mechanisms that count who is there can be fitted then.
 
     Raises:
         LogError: names file, row (counted from 1 within the file) and column, what was expected, what was
             found and what to do.
     """
-    return TrajectoryDataset._from_cells(cells_from_rows(read_path(path, columns), num_actions, agents))
+    rows = read_path(path, columns)
+    if rows.layout is POPULATION:
+        return PopulationDataset.from_counts(counts_from_rows(rows, num_actions, agents))
+    return TrajectoryDataset._from_cells(cells_from_rows(rows, num_actions, agents, allow_absent))

@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from diml_inverse.comparison import Comparison, Differences
-from diml_inverse.data import TrajectoryDataset
 from diml_inverse.dynamics import LearningDynamics
+from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.results import FitResult
 from diml_inverse.status import Status
 
@@ -38,7 +38,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8
 """Colours of own actions that remain apart for colour-blind readers (Okabe & Ito), and two more."""
 
 
-def write_picture(comparison: Comparison, dataset: TrajectoryDataset, path: Path) -> None:
+def write_picture(comparison: Comparison, dataset: EpisodeDataset, path: Path) -> None:
     """Write the picture of a comparison.
 
     Args:
@@ -114,10 +114,10 @@ def _draw_strip(axes: Axes, comparison: Comparison, differences: Differences) ->
     recovered, weight = comparison.rescaled(), differences.weight
     agent = differences.situations.agent
     largest = float(weight.max())
-    groups = min(int(agent.max()) + 1, MOST_PANELS)
-    names = ["all agents"] if comparison.result.mechanism.symmetric else list(comparison.result.agents)
+    names = comparison.result.mechanism.sharers(comparison.result.agents)
+    groups = dict(list(names.items())[:MOST_PANELS])
     labels, row = [], 0
-    for group in range(groups):
+    for group in groups:
         colours = _colours(recovered.shape[1])
         for action in range(comparison.result.mechanism.num_actions[group]):
             here = (agent == group) & (weight[:, action] > 0)
@@ -128,7 +128,7 @@ def _draw_strip(axes: Axes, comparison: Comparison, differences: Differences) ->
             )  # fmt: skip
             mean = np.average(values, weights=sizes)
             axes.plot(mean, row, color="black", marker="|", markersize=24, markeredgewidth=1.6)
-            labels.append(f"action {action}" if groups == 1 else f"{names[group]}, action {action}")
+            labels.append(f"action {action}" if len(groups) == 1 else f"{names[group]}, action {action}")
             row += 1
     axes.axvline(0, color="0.35", linestyle=":", linewidth=1, zorder=0)
     axes.set_yticks(range(row), labels)
@@ -140,7 +140,7 @@ def _draw_strip(axes: Axes, comparison: Comparison, differences: Differences) ->
     _plain(axes)
 
 
-def _draw_frequencies(figure: SubFigure, comparison: Comparison, dataset: TrajectoryDataset) -> None:
+def _draw_frequencies(figure: SubFigure, comparison: Comparison, dataset: EpisodeDataset) -> None:
     """Observed and fitted action frequencies over the steps of the episodes.
 
     Agents who share one payoff function are averaged, unless a single episode is long enough for their own
@@ -201,7 +201,7 @@ def _draw_frequencies(figure: SubFigure, comparison: Comparison, dataset: Trajec
 
 
 def action_frequencies(
-    result: FitResult, dataset: TrajectoryDataset, *, bins: int
+    result: FitResult, dataset: EpisodeDataset, *, bins: int
 ) -> tuple[Float[torch.Tensor, "B n A"], Float[torch.Tensor, "B n A"], Float[np.ndarray, " B"]]:
     """Observed and fitted action frequencies in bins of steps, and the bins' mean steps.
 

@@ -2,8 +2,6 @@
 
 import copy
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 
@@ -13,26 +11,31 @@ from diml_inverse.cross_validation import (
     descend_on_validation,
     ridge_is_open,
 )
-from diml_inverse.data import TrajectoryDataset
 from diml_inverse.dynamics import LearningDynamics
+from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.information import (
     gain_is_chance,
     held_out_gain,
     is_silent,
     likelihood_ratio_is_chance,
+    uniform_log_likelihood,
     without_payoffs,
 )
 from diml_inverse.learners.base import LearnerRule
 from diml_inverse.maximise import Outcome, Sample, maximise, require_finite_start
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS, Adam
+from diml_inverse.precision import precision
 from diml_inverse.results import FitResult
 from diml_inverse.situations import Situations
+from diml_inverse.starts import start_from_stand_in
 from diml_inverse.status import Status
+from diml_inverse.stream_fit import fit_stream
+from diml_inverse.streaming import LogStream
 
 
 def fit(
-    dataset: TrajectoryDataset,
+    dataset: EpisodeDataset | LogStream,
     mechanism: Mechanism,
     learner: LearnerRule,
     *,
@@ -48,6 +51,7 @@ def fit(
     Args:
         dataset: the log; every episode given is used, with Adam some of them for validation alone (keep
             test episodes out with `split`). It is estimated where its tensors are; the result is on the CPU.
+            A log larger than memory comes from `open_log`.
         mechanism: payoff model, whose values are the starting point.
         learner: learner rule; `Fixed` parameters are known, others are estimated along with the payoffs.
         optimizer: LBFGS(...) or Adam(...); None takes the one that suits the mechanism.
@@ -67,9 +71,12 @@ def fit(
     started = time.perf_counter()
     _require_identified_scale(mechanism, learner)
     settings = optimizer or mechanism.optimizer
+    if isinstance(dataset, LogStream):
+        return fit_stream(dataset, mechanism, learner, settings, seed=seed, progress=progress)
     model = _copied(mechanism, learner, dataset)
     sample = Sample.of(dataset, model)
     require_finite_start(model, sample)
+    start_from_stand_in(model, sample)
     silent = is_silent(model, sample)
     null = without_payoffs(dataset, learner)
     if silent:  # the learner's own parameters are all there is to estimate
@@ -96,7 +103,7 @@ def fit(
         learner=copy.deepcopy(model.learner).cpu(),
         log_likelihood=log_likelihood,
         without_payoffs=null_log_likelihood,
-        uniform=_uniform_log_likelihood(dataset),
+        uniform=uniform_log_likelihood(dataset),
         num_choices=dataset.num_choices,
         num_episodes=dataset.num_episodes,
         agents=dataset.agents,
@@ -108,15 +115,15 @@ def fit(
     )
 
 
-def _copied(mechanism: Mechanism, learner: LearnerRule, dataset: TrajectoryDataset) -> LearningDynamics:
+def _copied(mechanism: Mechanism, learner: LearnerRule, dataset: EpisodeDataset) -> LearningDynamics:
     """A model of its own, in float64, where the log is."""
     model = LearningDynamics(copy.deepcopy(mechanism), copy.deepcopy(learner))
-    return model.to(dataset.actions.device, torch.float64)
+    return model.to(dataset.device, torch.float64)
 
 
 def _estimate(
     model: LearningDynamics,
-    dataset: TrajectoryDataset,
+    dataset: EpisodeDataset,
     sample: Sample,
     settings: LBFGS | Adam,
     folds: int,
@@ -132,14 +139,14 @@ def _estimate(
     if isinstance(settings, LBFGS):
         if ridge_is_open(model):
             path = choose_ridge(dataset, model, folds=folds, seed=seed, show=show)
-        with _precision(model, settings.dtype):
+        with precision(model, settings.dtype):
             outcome = maximise(model, sample, settings, seed=seed, show=show)
         if path is None:
             return outcome, None, None
         gain = (max(path.held_out) - path.without_payoffs) * dataset.num_choices
         return outcome, path, gain_is_chance([gain], choices=len(path.ridges))
     kept, held_out = dataset.split(settings.validation, seed=seed)
-    with _precision(model, settings.dtype):
+    with precision(model, settings.dtype):
         train, validation = Sample.of(kept, model), Sample.of(held_out, model)
         if ridge_is_open(model):
             outcome, path = descend_on_validation(model, train, validation, settings, seed=seed, show=show)
@@ -152,37 +159,19 @@ def _estimate(
     return outcome, path, gain_is_chance(gains, choices=1 if path is None else len(path.ridges))
 
 
-@contextmanager
-def _precision(model: LearningDynamics, dtype: torch.dtype) -> Iterator[None]:
-    """The model in the optimiser's precision, then in float64 again; known values come back unrounded."""
-    known = {name: b.clone() for name, b in model.named_buffers() if b.is_floating_point()}
-    model.to(dtype)
-    yield
-    model.to(torch.float64)
-    for name, exact in known.items():
-        model.get_buffer(name).copy_(exact)
-
-
 def _held_out_chance(
-    start: LearningDynamics, dataset: TrajectoryDataset, learner: LearnerRule, folds: int, seed: int
+    start: LearningDynamics, dataset: EpisodeDataset, learner: LearnerRule, folds: int, seed: int
 ) -> bool:
     """Whether fits to other folds, begun at the start, predict held-out episodes no better than chance."""
 
-    def refitted(train: TrajectoryDataset) -> LearningDynamics:
+    def refitted(train: EpisodeDataset) -> LearningDynamics:
         arm = copy.deepcopy(start)  # not the fit to all episodes, which has seen the held-out ones
-        maximise(arm, Sample.of(train, arm), LBFGS(max_steps=100, tolerance=1e-5))
+        sample = Sample.of(train, arm)
+        start_from_stand_in(arm, sample)
+        maximise(arm, sample, LBFGS(max_steps=100, tolerance=1e-5))
         return arm
 
     return gain_is_chance([held_out_gain(dataset, learner, refitted, folds=folds, seed=seed)])
-
-
-def _uniform_log_likelihood(dataset: TrajectoryDataset) -> float:
-    """Log-likelihood of choosing every open action with equal probability."""
-    mask = dataset.action_mask().expand(*dataset.actions.shape, -1)
-    if dataset.available is not None:
-        mask = mask & dataset.available
-    each = -mask.sum(-1).double().log()
-    return float(each[dataset.mask].sum())
 
 
 def _require_identified_scale(mechanism: Mechanism, learner: LearnerRule) -> None:

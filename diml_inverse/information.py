@@ -9,8 +9,8 @@ from jaxtyping import Float, Int, Num
 from scipy.stats import chi2
 from torch import Tensor
 
-from diml_inverse.data import TrajectoryDataset
 from diml_inverse.dynamics import LearningDynamics
+from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.learners.base import LearnerRule
 from diml_inverse.maximise import Sample, maximise
 from diml_inverse.mechanisms.base import Mechanism
@@ -30,6 +30,10 @@ class NoPayoffs(Mechanism):
         """Nothing of the others matters."""
         return torch.zeros_like(actions).unsqueeze(-1)
 
+    def count_statistic(self, others: Int[Tensor, "N R A"]) -> Int[Tensor, "N 1"]:
+        """Nothing of the others matters."""
+        return others.new_zeros(others.shape[0], 1)
+
     def own_payoffs(
         self,
         agent: Int[Tensor, " U"],
@@ -40,10 +44,10 @@ class NoPayoffs(Mechanism):
         return torch.zeros(agent.shape[0], self.mask.shape[1], dtype=torch.float64, device=agent.device)
 
 
-def without_payoffs(train: TrajectoryDataset, learner: LearnerRule) -> LearningDynamics:
+def without_payoffs(train: EpisodeDataset, learner: LearnerRule) -> LearningDynamics:
     """The learner with nothing to learn from, its free parameters fitted to the log."""
     model = LearningDynamics(NoPayoffs(learner.num_actions), copy.deepcopy(learner))
-    model.to(train.actions.device, torch.float64)
+    model.to(train.device, torch.float64)
     sample = Sample.of(train, model)
     free = [p for p in model.parameters() if p.requires_grad]
     total = sample.log_likelihood(model)
@@ -60,9 +64,7 @@ def is_silent(model: LearningDynamics, sample: Sample) -> bool:
     if not any(p.requires_grad for p in model.mechanism.parameters()):
         return False
     table = model.mechanism.payoff_table(sample.contexts).detach().requires_grad_()
-    payoffs = torch.nn.functional.embedding(sample.contexts.index, table)
-    log = sample.dataset
-    total = model.learner.log_likelihood(log.actions, payoffs, log.mask, log.update, log.available).sum()
+    total = model.likelihood_given(sample.contexts.look_up(table), sample.dataset).sum()
     if not total.requires_grad:
         return True
     (gradient,) = torch.autograd.grad(total, table, allow_unused=True)
@@ -86,9 +88,9 @@ def likelihood_ratio_is_chance(
 
 
 def held_out_gain(
-    dataset: TrajectoryDataset,
+    dataset: EpisodeDataset,
     learner: LearnerRule,
-    fitted: Callable[[TrajectoryDataset], LearningDynamics],
+    fitted: Callable[[EpisodeDataset], LearningDynamics],
     *,
     folds: int,
     seed: int,
@@ -121,3 +123,15 @@ def gain_is_chance(gains: Sequence[float], *, choices: int = 1) -> bool:
         return True
     mean = torch.tensor(gains, dtype=torch.float64).logsumexp(0) - math.log(len(gains))
     return float(mean) <= math.log(choices / LEVEL)
+
+
+def uniform_log_likelihood(dataset: EpisodeDataset) -> float:
+    """Log-likelihood of choosing every open action with equal probability."""
+    mask = dataset.action_mask().expand(*dataset.mask.shape, -1, -1)
+    if dataset.available is not None:
+        mask = mask & dataset.available
+    each = -mask.sum(-1).double().log()  # [E, T, n]
+    weights = dataset.choice_weights()
+    if weights is not None:
+        each = each * weights.sum(-1)
+    return float(each[dataset.observed()].sum())

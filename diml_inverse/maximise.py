@@ -1,15 +1,17 @@
 """The loop that maximises a penalised log-likelihood, whichever optimiser drives it."""
 
+import abc
 import copy
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diml_inverse.data import TrajectoryDataset
 from diml_inverse.dynamics import LearningDynamics
+from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.mechanisms.base import Contexts
 from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.progress import progress_bar
@@ -48,34 +50,96 @@ class Outcome:
     history: list[Record] = field(default_factory=list)
 
 
+class Training(abc.ABC):
+    """What a likelihood is maximised on: episodes in memory, or on disk."""
+
+    @property
+    @abc.abstractmethod
+    def num_choices(self) -> int:
+        """Observed choices."""
+
+    @abc.abstractmethod
+    def log_likelihood(self, model: LearningDynamics) -> Tensor:
+        """Total log-likelihood."""
+
+    @abc.abstractmethod
+    def descend(self, model: LearningDynamics, choices: int) -> Tensor:
+        """Adds the gradient of the penalised loss per choice to the parameters'; returns the loss.
+
+        Args:
+            model: whose parameters.
+            choices: observed choices of all training episodes, over which the penalty is spread.
+        """
+
+    @abc.abstractmethod
+    def batches(self, settings: LBFGS | Adam, seed: int) -> "Iterator[Training]":
+        """What each step of the optimiser sees: all of it, or a random part."""
+
+    @abc.abstractmethod
+    def in_memory(self) -> EpisodeDataset:
+        """All of it, or as much as fits into memory."""
+
+    def per_choice(self, model: LearningDynamics) -> float:
+        """Log-likelihood per observed choice, without a graph."""
+        with torch.no_grad():
+            return float(self.log_likelihood(model)) / self.num_choices
+
+
 @dataclass(frozen=True, eq=False)
-class Sample:
+class Sample(Training):
     """Episodes with what depends on them alone: computed once, outside the optimiser's loop."""
 
-    dataset: TrajectoryDataset
+    dataset: EpisodeDataset
     contexts: Contexts
 
     @classmethod
-    def of(cls, dataset: TrajectoryDataset, model: LearningDynamics) -> "Sample":
+    def of(cls, dataset: EpisodeDataset, model: LearningDynamics) -> "Sample":
         """The distinct situations of these episodes under the model's statistic."""
         return cls(dataset, model.contexts(dataset))
+
+    @property
+    def num_choices(self) -> int:
+        """Observed choices."""
+        return self.dataset.num_choices
 
     def log_likelihood(self, model: LearningDynamics) -> Tensor:
         """Total log-likelihood."""
         return model.log_likelihood(self.dataset, self.contexts).sum()
 
-    def per_choice(self, model: LearningDynamics) -> float:
-        """Log-likelihood per observed choice, without a graph."""
-        with torch.no_grad():
-            return float(self.log_likelihood(model)) / self.dataset.num_choices
+    def descend(self, model: LearningDynamics, choices: int) -> Tensor:
+        """One pass forward and one back."""
+        loss = model.penalty() / choices - self.log_likelihood(model) / self.num_choices
+        loss.backward()
+        return loss.detach()
+
+    def batches(self, settings: LBFGS | Adam, seed: int) -> Iterator["Sample"]:
+        """All episodes at every step, or a random part of `batch_size`."""
+        size = None if isinstance(settings, LBFGS) else settings.batch_size
+        if size is None or size >= self.dataset.num_episodes:
+            while True:
+                yield self
+        random, order = np.random.default_rng(seed), []
+        while True:
+            if len(order) < size:
+                order = random.permutation(self.dataset.num_episodes).tolist()
+            picked, order = order[:size], order[size:]
+            yield self.select(picked)
+
+    def select(self, episodes: list[int]) -> "Sample":
+        """Some of the episodes."""
+        return Sample(self.dataset.select(episodes), self.contexts.select(episodes))
+
+    def in_memory(self) -> EpisodeDataset:
+        """The episodes."""
+        return self.dataset
 
 
 def maximise(
     model: LearningDynamics,
-    train: Sample,
+    train: Training,
     settings: LBFGS | Adam,
     *,
-    validation: Sample | None = None,
+    validation: Training | None = None,
     seed: int = 0,
     show: bool = False,
 ) -> Outcome:
@@ -87,19 +151,18 @@ def maximise(
     if not any(p.requires_grad for p in model.parameters()):
         return Outcome(Status.CONVERGED, [Record(0, train.per_choice(model))])
     require_finite_start(model, train)
-    batches = _Batches(train, settings, seed)
+    batches = train.batches(settings, seed)
     driver = settings.build(model)
-    watch = _Watch(model, settings, validation, train.dataset.num_choices)
+    watch = _Watch(model, settings, validation, train.num_choices)
     stride = settings.iterations_per_step if isinstance(settings, LBFGS) else 1
     step, status = 0, None
     with progress_bar("fitting", settings.max_steps, show=show) as tick:
         while status is None:
-            sample = batches.draw()
+            sample = next(batches)
 
-            def closure(sample: Sample = sample) -> Tensor:
+            def closure(sample: Training = sample) -> Tensor:
                 driver.zero_grad()
-                loss = _loss(model, sample, train.dataset.num_choices)
-                loss.backward()
+                loss = sample.descend(model, train.num_choices)
                 if isinstance(settings, Adam):
                     nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
                 return loss
@@ -112,11 +175,7 @@ def maximise(
     return Outcome(status, watch.history)
 
 
-def _loss(model: LearningDynamics, sample: Sample, choices: int) -> Tensor:
-    return model.penalty() / choices - sample.log_likelihood(model) / sample.dataset.num_choices
-
-
-def require_finite_start(model: LearningDynamics, train: Sample) -> None:
+def require_finite_start(model: LearningDynamics, train: Training) -> None:
     """Refuse a start from which no optimiser can move.
 
     Raises:
@@ -133,32 +192,11 @@ def require_finite_start(model: LearningDynamics, train: Sample) -> None:
     )
 
 
-class _Batches:
-    """Training episodes for each step: all of them, or a random part."""
-
-    def __init__(self, train: Sample, settings: LBFGS | Adam, seed: int):
-        self._train = train
-        size = None if isinstance(settings, LBFGS) else settings.batch_size
-        self._size = None if size is None or size >= train.dataset.num_episodes else size
-        self._random = np.random.default_rng(seed)
-        self._order: list[int] = []
-
-    def draw(self) -> Sample:
-        if self._size is None:
-            return self._train
-        if len(self._order) < self._size:
-            self._order = self._random.permutation(self._train.dataset.num_episodes).tolist()
-        picked, self._order = self._order[: self._size], self._order[self._size :]
-        contexts = self._train.contexts
-        part = Contexts(contexts.agent, contexts.statistic, contexts.context, contexts.index[picked])
-        return Sample(self._train.dataset.select(picked), part)
-
-
 class _Watch:
     """Decides when to stop and remembers the best parameters seen."""
 
     def __init__(
-        self, model: LearningDynamics, settings: LBFGS | Adam, validation: Sample | None, choices: int
+        self, model: LearningDynamics, settings: LBFGS | Adam, validation: Training | None, choices: int
     ):
         self._model, self._settings, self._validation = model, settings, validation
         self.history: list[Record] = []

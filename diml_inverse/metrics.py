@@ -6,11 +6,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from diml_inverse.data import TrajectoryDataset
 from diml_inverse.dynamics import LearningDynamics, draw_uniforms
+from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.mechanisms.base import Mechanism, PayoffFunction
 from diml_inverse.mechanisms.known import Known
-from diml_inverse.situations import Situations, mean_realised_payoffs
+from diml_inverse.population import PopulationDataset
+from diml_inverse.situations import Situations, contexts_of, mean_realised_payoffs
 
 
 class PayoffRecovery(float):
@@ -53,32 +54,30 @@ class PayoffRecovery(float):
 def payoff_difference_r2(
     estimate: Mechanism | PayoffFunction,
     truth: Mechanism | PayoffFunction,
-    dataset: TrajectoryDataset,
+    dataset: EpisodeDataset,
     *,
     scale_free: bool = False,
 ) -> PayoffRecovery:
     """R^2 of own-action payoff differences over the situations of a log.
 
     With d(a) = u_i(a, a_-i) - mean over own actions, both for the estimate and the truth,
-    R^2 = 1 - sum (d_hat - d)^2 / sum d^2 over every observed step, agent and own action.
+    R^2 = 1 - sum (d_hat - d)^2 / sum d^2 over every observed step, agent (or group member) and own action.
 
     Args:
         estimate: recovered payoffs.
         truth: true payoffs; any callable `(actions, context) -> payoffs`. Its `deviation_payoffs` is used
-            where it has one.
+            where it has one. For a population log it must have `count_payoffs(counts, context)`.
         dataset: the log whose situations are scored.
         scale_free: first multiply each agent's estimates by the factor >= 0 that fits best, for learners
             whose logs do not identify the scale.
     """
-    guess, true = centred_deviations(estimate, dataset), centred_deviations(truth, dataset)
-    agent = torch.arange(dataset.num_agents).expand(dataset.actions.shape)
-    weight = _scored(dataset).to(true.dtype).flatten(0, 2)
-    rows = guess.flatten(0, 2), true.flatten(0, 2), weight, agent.reshape(-1)
-    return _recovery(*rows, dataset.num_agents, scale_free)
+    guess, weight, agent = _scored_rows(estimate, dataset)
+    true, _, _ = _scored_rows(truth, dataset)
+    return _recovery(guess, true, weight, agent, dataset.num_agents, scale_free)
 
 
 def realised_difference_r2(
-    mechanism: Mechanism, dataset: TrajectoryDataset, *, scale_free: bool = False
+    mechanism: Mechanism, dataset: EpisodeDataset, *, scale_free: bool = False
 ) -> PayoffRecovery:
     """The same score against a log's own realised payoffs, for when the truth is not at hand.
 
@@ -87,7 +86,7 @@ def realised_difference_r2(
     nothing. Each situation weighs as often as it was visited. If the statistic hides something that payoffs
     depend on, the means mix different payoffs and so does the score.
     """
-    contexts = mechanism.contexts(dataset.actions, dataset.context if mechanism.context_size else None)
+    contexts = contexts_of(mechanism, dataset)
     situations = Situations.of(dataset, contexts)
     realised = mean_realised_payoffs(dataset, contexts)
     seen = ~realised.isnan()
@@ -99,40 +98,90 @@ def realised_difference_r2(
     return _recovery(guess, true, weight, situations.agent, mechanism.num_agents, scale_free)
 
 
-def interaction_share(truth: Mechanism | PayoffFunction, dataset: TrajectoryDataset) -> float:
+def interaction_share(truth: Mechanism | PayoffFunction, dataset: EpisodeDataset) -> float:
     """Share of the variance of own-action payoff differences that depends on what the others do.
 
     1 - sum of squared means over situations (per agent and own action) / sum of squares. Near 0 the log is
     of one-agent problems side by side, and recovering it tests nothing strategic. Variation over a public
     context counts as the others'.
     """
-    values, weight = centred_deviations(truth, dataset), _scored(dataset).double()
-    flat, weight = values.flatten(0, 1), weight.flatten(0, 1)
-    mean = (flat * weight).sum(0) / weight.sum(0).clamp(min=1)
-    own = (mean.square() * weight.sum(0)).sum()
-    return float(1 - own / (flat.square() * weight).sum())
+    values, weight, agent = _scored_rows(truth, dataset)
+    shape = (dataset.num_agents, dataset.max_actions)
+    total = values.new_zeros(shape).index_add(0, agent, weight)
+    mean = values.new_zeros(shape).index_add(0, agent, values * weight) / total.clamp(min=1)
+    return float(1 - (mean.square() * total).sum() / (values.square() * weight).sum())
 
 
 def centred_deviations(
-    payoffs: Mechanism | PayoffFunction, dataset: TrajectoryDataset
+    payoffs: Mechanism | PayoffFunction, dataset: EpisodeDataset
 ) -> Float[Tensor, "E T n A"]:
-    """Payoff of every own action less the mean over own actions, at every step of a log."""
-    actions, context = dataset.actions, dataset.context
+    """Payoff of every own action less the mean over own actions, at every step of a log of agents.
+
+    Raises:
+        TypeError: if agents are absent from some episodes, and the payoffs are no mechanism of ours.
+    """
+    context = dataset.context
     size = getattr(payoffs, "context_size", None if context is None else context.shape[-1]) or 0
     covariates = context if size else None
-    exact = getattr(payoffs, "deviation_payoffs", None)
-    if exact is None:
-        exact = Known(payoffs, dataset.num_actions, context_size=size).deviation_payoffs
     with torch.no_grad():
-        if isinstance(payoffs, Mechanism) or not hasattr(payoffs, "deviation_payoffs"):
-            values = exact(actions, covariates)
+        if isinstance(payoffs, Mechanism):
+            contexts = contexts_of(payoffs, dataset)
+            values = contexts.look_up(payoffs.payoff_table(contexts))
+        elif dataset.present is not None:
+            raise TypeError(
+                "expected a mechanism of diml_inverse for a log with agents absent from some episodes, "
+                f"found {type(payoffs).__name__}; score on the episodes in which everybody takes part"
+            )
+        elif hasattr(payoffs, "deviation_payoffs"):
+            arrays = dataset.actions.numpy(), None if covariates is None else covariates.numpy()
+            values = torch.as_tensor(payoffs.deviation_payoffs(*arrays))  # pyright: ignore
         else:
-            arrays = actions.numpy(), None if covariates is None else covariates.numpy()
-            values = torch.as_tensor(exact(*arrays))
+            known = Known(payoffs, dataset.num_actions, context_size=size)
+            values = known.deviation_payoffs(dataset.actions, covariates)
     return _centre(values.double(), dataset.action_mask())
 
 
-def log_likelihood_per_choice(model: LearningDynamics, dataset: TrajectoryDataset) -> float:
+def _scored_rows(
+    payoffs: Mechanism | PayoffFunction, dataset: EpisodeDataset
+) -> tuple[Float[Tensor, "N A"], Float[Tensor, "N A"], Int[Tensor, " N"]]:
+    """Centred payoffs of all own actions wherever somebody chose, how many did, and who."""
+    own = dataset.action_mask()
+    if isinstance(dataset, PopulationDataset):
+        episode, step, agent, taken = (dataset.counts > 0).nonzero(as_tuple=True)
+        number = dataset.counts[episode, step, agent, taken]
+        values = _member_payoffs(payoffs, dataset)[episode, step, agent, taken]
+    else:
+        seen = dataset.observed()
+        agent = torch.arange(dataset.num_agents, device=seen.device).expand(seen.shape)[seen]
+        number, values = seen[seen].double(), centred_deviations(payoffs, dataset)[seen]
+    values = _centre(values, own[agent])
+    return values, torch.where(own[agent], number[:, None], 0.0), agent
+
+
+def _member_payoffs(
+    payoffs: Mechanism | PayoffFunction, dataset: PopulationDataset
+) -> Float[Tensor, "E T G A A"]:
+    """What a member who took b would have earned with each own action."""
+    with torch.no_grad():
+        if isinstance(payoffs, Mechanism):
+            contexts = contexts_of(payoffs, dataset)
+            return payoffs.payoff_table(contexts).double()[contexts.by_action()]
+        if not hasattr(payoffs, "count_payoffs"):
+            raise TypeError(
+                "expected a truth with count_payoffs(counts, context), as mechanisms of diml_envs have it, "
+                f"or a mechanism of diml_inverse, since a population log holds counts; found {payoffs!r}"
+            )
+        context = (
+            dataset.context.numpy()
+            if getattr(payoffs, "context_size", 0) and dataset.context is not None
+            else None
+        )
+        crowd = dataset.counts.sum(2).long().numpy()
+        table = torch.as_tensor(payoffs.count_payoffs(crowd, context)).double()  # pyright: ignore
+        return table.unsqueeze(2).expand(*dataset.counts.shape, -1)
+
+
+def log_likelihood_per_choice(model: LearningDynamics, dataset: EpisodeDataset) -> float:
     """Mean log probability of the observed choices, in nats."""
     with torch.no_grad():
         return float(model.log_likelihood(dataset).sum()) / dataset.num_choices
@@ -186,10 +235,6 @@ def _total_variation(p: Tensor, q: Tensor) -> Float[Tensor, " T"]:
 def _centre(values: Float[Tensor, "*b A"], mask: Bool[Tensor, "*#b A"]) -> Float[Tensor, "*b A"]:
     mean = torch.where(mask, values, 0.0).sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp(min=1)
     return torch.where(mask, values - mean, 0.0)
-
-
-def _scored(dataset: TrajectoryDataset) -> Bool[Tensor, "E T n A"]:
-    return dataset.mask[:, :, None, None] & dataset.action_mask()
 
 
 def _recovery(

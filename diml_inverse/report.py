@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diml_inverse.comparison import Comparison, compare
-from diml_inverse.data import TrajectoryDataset
+from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.figures import write_picture
 from diml_inverse.report_text import report_text
 from diml_inverse.results import FitResult
@@ -31,9 +31,9 @@ class Report:
 
 def report(
     result: FitResult,
-    dataset: TrajectoryDataset,
+    dataset: EpisodeDataset,
     *,
-    held_out: TrajectoryDataset | None = None,
+    held_out: EpisodeDataset | None = None,
     scale_known: bool | None = None,
     picture: str | Path | None = None,
 ) -> Report:

@@ -117,9 +117,9 @@ def _mean_differences(comparison: Comparison, differences: Differences) -> str:
     taken = differences.situations.visits
     realised = differences.realised
     table = _table("agent", "own action", "times taken", "recovered", *_if(realised, "realised"))
-    names = ["all"] if symmetric else list(comparison.result.agents)
+    names = {0: "all"} if symmetric else comparison.result.mechanism.sharers(comparison.result.agents)
     values = [comparison.rescaled()] + ([] if realised is None else [realised])
-    for i, name in enumerate(names[:MOST_AGENTS]):
+    for i, name in list(names.items())[:MOST_AGENTS]:
         mine = agent == i
         for action in range(comparison.result.mechanism.num_actions[i]):
             total = float(weight[mine, action].sum())
@@ -140,14 +140,14 @@ def _situations(comparison: Comparison, differences: Differences) -> str:
     mechanism, rows = comparison.result.mechanism, differences.situations
     if max(mechanism.num_actions) > MOST_ACTIONS:
         return ""
-    groups = 1 if mechanism.symmetric else min(mechanism.num_agents, MOST_AGENTS)
-    each = max(2, math.ceil(MOST_VISITED / groups))
+    groups = dict(list(mechanism.sharers(comparison.result.agents).items())[:MOST_AGENTS])
+    each = max(2, math.ceil(MOST_VISITED / len(groups)))
     realised, recovered = differences.realised, comparison.rescaled()
     actions = [f"action {action}" for action in range(max(mechanism.num_actions))]
     who = [] if mechanism.symmetric else ["agent"]
     table = _table(*who, "situation", "visits", *actions, left=len(who) + 1)
     visits = rows.visits.sum(1)
-    for group in range(groups):
+    for group, whose in groups.items():
         mine = torch.nonzero(rows.agent == group)[:, 0]
         for row in mine[visits[mine].argsort(descending=True, stable=True)][:each].tolist():
             cells = []
@@ -157,7 +157,7 @@ def _situations(comparison: Comparison, differences: Differences) -> str:
                     continue
                 true = "" if realised is None else f" ({_number(float(realised[row, action]))})"
                 cells.append(_number(float(recovered[row, action])) + true)
-            name = [] if mechanism.symmetric else [comparison.result.agents[group]]
+            name = [] if mechanism.symmetric else [whose]
             table.add_row(*name, situation_in_words(mechanism, rows, row), f"{int(visits[row]):,}", *cells)
     what = "recovered differences" + ("" if realised is None else " (realised in brackets)")
     shown = f"{table.row_count} of {rows.agent.shape[0]:,}"

@@ -1,4 +1,4 @@
-"""Solves s[t+1] = decay[t] * s[t] + drive[t] for a whole log at once."""
+"""Solves s[t+1] = decay[t] * s[t] + drive[t], or max(s[t] + drive[t], 0), for a whole log at once."""
 
 import math
 from typing import Any
@@ -10,6 +10,12 @@ from torch import Tensor
 BLOCK = 128
 """Steps that one matrix product covers when the decay does not change over time."""
 
+LANES = 1 << 16
+"""Numbers that one vector operation moves when the decay changes over time."""
+
+SCRATCH = 3 << 20
+"""Numbers of the drive that are rearranged at a time."""
+
 
 def linear_scan(
     decay: Float[Tensor, "..."], drive: Float[Tensor, "E T n A"], initial: Float[Tensor, "E n A"]
@@ -18,8 +24,10 @@ def linear_scan(
 
     A decay of shape () or (n, 1) holds at every step: the recursion is then a product with the
     lower-triangular matrix decay^(t-1-s), taken in blocks whose ends obey the same recursion with
-    decay^BLOCK. Any other decay goes through a two-level (chunked) scan of about 3 sqrt(T) vector
-    operations. Nothing is ever divided by a product of decays, so decays of 0 are safe.
+    decay^BLOCK. With any other decay, all chunks of time are stepped through side by side: first for their
+    ends alone, then, their starts known, for every state; at most about 5 sqrt(T) vector operations, or T
+    where one step of the log fills one. Nothing is ever divided by a product of decays, so decays of 0 are
+    safe.
 
     Args:
         decay: shape (), (n, 1), or anything that broadcasts to [E, T, n, A].
@@ -34,7 +42,35 @@ def linear_scan(
         return initial.unsqueeze(1)
     if decay.ndim < 3 and decay.shape[-1:] in ((), (1,)):
         return _constant(decay.reshape(-1, 1, 1), drive, initial)
-    return _Scan.apply(decay.expand_as(drive), drive, initial)  # pyright: ignore[reportReturnType]
+    return _Scan.apply(decay.expand_as(drive), drive, initial, False)  # pyright: ignore[reportReturnType]
+
+
+def max_plus_scan(
+    drive: Float[Tensor, "E T n A"], initial: Float[Tensor, "E n A"]
+) -> Float[Tensor, "E T+1 n A"]:
+    """All states of the recursion s[t+1] = max(s[t] + drive[t], 0), s[0] = initial >= 0.
+
+    Unrolled, s[t] is the largest of what is left of the start and of every later time r at which the state
+    may have been put back to 0. With D[t] = drive[0] + ... + drive[t-1],
+
+        s[t] = max(initial + D[t], max over r = 1 ... t of D[t] - D[r])
+             = D[t] - min(-initial, D[1], ..., D[t]):
+
+    a sum and a running minimum. Where the minimum lies at t itself the state is exactly 0. Differentiable
+    wherever no s[t] + drive[t] is 0 by chance. Sums are taken in float64, since what is left of two
+    long ones is a short one.
+
+    Args:
+        drive: [E, T, n, A], T may be 0.
+        initial: the state before step 0, not negative.
+
+    Returns:
+        States before steps 0 ... T - 1, and after the last: [E, T+1, n, A].
+    """
+    start = initial.double().unsqueeze(1)
+    sums = drive.double().cumsum(1)
+    lowest = torch.cat([-start, sums], dim=1).cummin(1).values
+    return (torch.cat([torch.zeros_like(start), sums], dim=1) - lowest).to(drive.dtype)
 
 
 def _constant(decay: Tensor, drive: Tensor, initial: Tensor) -> Tensor:
@@ -48,7 +84,7 @@ def _constant(decay: Tensor, drive: Tensor, initial: Tensor) -> Tensor:
     kernel = torch.where(lag >= 0, _powers(decay, steps)[:, lag.clamp(min=0)], 0.0)  # [n or 1, T+1, T+1]
     inputs = torch.cat([initial.unsqueeze(1), drive], dim=1)
     if shared:
-        return (kernel[0] @ inputs.reshape(episodes, steps + 1, -1)).reshape(inputs.shape)
+        return (kernel[0] @ inputs.flatten(2)).view(inputs.shape)
     return (kernel @ inputs.transpose(1, 2)).transpose(1, 2)
 
 
@@ -74,41 +110,77 @@ def _powers(decay: Tensor, highest: int) -> Tensor:
 
 
 class _Scan(torch.autograd.Function):
-    """The scan for decays that change over time; its adjoint is the same scan run backwards."""
+    """The scan for decays that change over time; the adjoint of either direction is the other."""
 
     @staticmethod
-    def forward(ctx: Any, decay: Tensor, drive: Tensor, initial: Tensor) -> Tensor:
-        states = _chunked(decay, drive, initial)
-        ctx.save_for_backward(decay, states)
+    def forward(ctx: Any, decay: Tensor, drive: Tensor, initial: Tensor, backwards: bool) -> Tensor:
+        """Backwards: s[T] = initial, s[t] = decay[t] * s[t+1] + drive[t]."""
+        states = _two_passes(decay, drive, initial, backwards)
+        ctx.backwards = backwards
+        ctx.save_for_backward(decay, states if ctx.needs_input_grad[0] else None)
         return states
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # pyright: ignore
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
         """With g[t] the gradient of states[t]: h[T] = g[T], h[t] = g[t] + decay[t] * h[t+1]."""
         decay, states = ctx.saved_tensors
         (grad,) = grads
-        reverse = _Scan.apply(decay.flip(1), grad[:, :-1].flip(1), grad[:, -1])
-        adjoint = reverse.flip(1)  # pyright: ignore[reportAttributeAccessIssue]
-        return adjoint[:, 1:] * states[:, :-1], adjoint[:, 1:], adjoint[:, 0]
+        early, late = grad[:, :-1], grad[:, 1:]
+        drive, end = (late, grad[:, 0]) if ctx.backwards else (early, grad[:, -1])
+        adjoint: Tensor = _Scan.apply(decay, drive, end, not ctx.backwards)  # pyright: ignore
+        early, late = adjoint[:, :-1], adjoint[:, 1:]
+        slope, start = (early, adjoint[:, -1]) if ctx.backwards else (late, adjoint[:, 0])
+        if states is None:
+            return None, slope, start, None
+        return slope * (states[:, 1:] if ctx.backwards else states[:, :-1]), slope, start, None
 
 
-def _chunked(decay: Tensor, drive: Tensor, initial: Tensor) -> Tensor:
-    """Scan inside all chunks at once, then over the chunks' ends, then join the two."""
+def _two_passes(decay: Tensor, drive: Tensor, initial: Tensor, backwards: bool) -> Tensor:
+    """Some episodes at a time, so that what is needed beside the states stays small.
+
+    Under 32 MB the C library hands out the same memory again; of larger pieces every page is asked for anew.
+    """
     episodes, steps = drive.shape[:2]
-    size = max(1, math.isqrt(steps))
-    chunks = math.ceil(steps / size)
-    gap = (0, 0) * (drive.ndim - 2) + (0, chunks * size - steps)
-    shape = (episodes, chunks, size, *drive.shape[2:])
-    fold_decay = torch.nn.functional.pad(decay, gap, value=1.0).reshape(shape)
-    local = torch.nn.functional.pad(drive, gap).reshape(shape).clone()
-    fade = fold_decay.clone()
-    for k in range(1, size):
-        local[:, :, k].addcmul_(fold_decay[:, :, k], local[:, :, k - 1])
-        fade[:, :, k].mul_(fade[:, :, k - 1])
-    starts = torch.empty(episodes, chunks, *drive.shape[2:], dtype=drive.dtype, device=drive.device)
-    starts[:, 0] = initial
-    for c in range(1, chunks):
-        torch.addcmul(local[:, c - 1, -1], fade[:, c - 1, -1], starts[:, c - 1], out=starts[:, c])
-    local.addcmul_(fade, starts.unsqueeze(2))
-    body = local.reshape(episodes, chunks * size, *drive.shape[2:])[:, :steps]
-    return torch.cat([initial.unsqueeze(1), body], dim=1)
+    states = drive.new_empty(episodes, steps + 1, *drive.shape[2:])
+    states[:, -1 if backwards else 0] = initial
+    target = states[:, :-1] if backwards else states[:, 1:]  # where the state after step t goes
+    block = episodes if drive.is_cuda else max(1, SCRATCH // max(drive[0].numel(), 1))
+    parts = (x.split(block) for x in (decay, drive, initial, target))
+    for fades, pushes, start, after in zip(*parts, strict=True):
+        _fill(fades, pushes, start, after, backwards)
+    return states
+
+
+def _fill(decay: Tensor, drive: Tensor, initial: Tensor, target: Tensor, backwards: bool) -> None:
+    """Steps through all chunks of time at once: for their ends, then, their starts known, for all states."""
+    steps = drive.shape[1]
+    chunks = max(1, min(LANES // max(initial.numel(), 1), math.isqrt(steps)))
+    size = steps // chunks
+    rest = steps - chunks * size  # steps that fill no chunk come last
+    span = slice(rest, steps) if backwards else slice(0, steps - rest)
+    fades, pushes = (  # [size, E, chunks, n, A]: every step one long row
+        x[:, span].unflatten(1, (chunks, size)).movedim(2, 0).clone(memory_format=torch.contiguous_format)
+        for x in (decay, drive)
+    )
+    order = range(size - 1, -1, -1) if backwards else range(size)
+    state = _starts(fades, pushes, order, initial, backwards) if chunks > 1 else initial.unsqueeze(1)
+    for k in order:
+        state = torch.addcmul(pushes[k], fades[k], state, out=pushes[k])
+    target[:, span].unflatten(1, (chunks, size)).copy_(pushes.movedim(0, 2))
+    state = state[:, 0 if backwards else -1]
+    for t in range(rest - 1, -1, -1) if backwards else range(steps - rest, steps):
+        state = torch.addcmul(drive[:, t], decay[:, t], state, out=target[:, t])
+
+
+def _starts(fades: Tensor, pushes: Tensor, order: range, initial: Tensor, backwards: bool) -> Tensor:
+    """The state at the start of every chunk, [E, chunks, n, A]."""
+    fade, end = fades[order[0]].clone(), pushes[order[0]].clone()
+    for k in order[1:]:
+        torch.addcmul(pushes[k], fades[k], end, out=end)
+        fade.mul_(fades[k])
+    starts = torch.empty_like(end)
+    state = initial
+    for c in reversed(range(end.shape[1])) if backwards else range(end.shape[1]):
+        starts[:, c] = state
+        state = torch.addcmul(end[:, c], fade[:, c], state)
+    return starts

@@ -3,7 +3,21 @@
 import functools
 from typing import Any
 
-from diml_inverse.mechanisms import AnonymousMechanism, JointMechanism, Mechanism, PublicGoods, TabularJoint
+import torch
+
+from diml_inverse.mechanisms import (
+    AdditivePairwise,
+    AggregativeMechanism,
+    AnonymousMechanism,
+    ByContext,
+    JointMechanism,
+    LinearInContext,
+    Mechanism,
+    NetworkMechanism,
+    Offset,
+    PublicGoods,
+    TabularJoint,
+)
 from diml_inverse.situations import Situations
 
 LONGEST = 8
@@ -28,19 +42,33 @@ def others_in_words(mechanism: Mechanism, agent: int, statistic: list[Any]) -> s
 
 @others_in_words.register
 def _(mechanism: AnonymousMechanism, agent: int, statistic: list[Any]) -> str:
-    counts = [int(count) for count in statistic]
-    if len(counts) <= LONGEST:
-        actions = ", ".join(str(action) for action in range(len(counts)))
-        return f"others on action {actions}: {', '.join(map(str, counts))}"
-    fullest = sorted(range(len(counts)), key=lambda action: -counts[action])
-    shown = [f"{counts[action]} on {action}" for action in fullest[:LONGEST] if counts[action]]
-    more = sum(count > 0 for count in counts) - len(shown)
-    return "others by action: " + ", ".join(shown) + (f", ... ({more} more actions)" if more else "")
+    return _counted("others", mechanism, statistic)
+
+
+@others_in_words.register
+def _(mechanism: NetworkMechanism, agent: int, statistic: list[Any]) -> str:
+    return _counted("neighbours", mechanism, statistic)
 
 
 @others_in_words.register
 def _(mechanism: JointMechanism, agent: int, statistic: list[Any]) -> str:
     return _joint_action(statistic)
+
+
+@others_in_words.register
+def _(mechanism: AdditivePairwise, agent: int, statistic: list[Any]) -> str:
+    return _joint_action(statistic)
+
+
+@others_in_words.register(ByContext)
+@others_in_words.register(LinearInContext)
+def _(mechanism: ByContext | LinearInContext, agent: int, statistic: list[Any]) -> str:
+    return others_in_words(mechanism.member, agent, statistic)
+
+
+@others_in_words.register
+def _(mechanism: Offset, agent: int, statistic: list[Any]) -> str:
+    return others_in_words(mechanism.unknown, agent, statistic[: mechanism.width])
 
 
 @others_in_words.register
@@ -53,8 +81,35 @@ def _(mechanism: TabularJoint, agent: int, statistic: list[Any]) -> str:
 
 @others_in_words.register
 def _(mechanism: PublicGoods, agent: int, statistic: list[Any]) -> str:
-    total = statistic[0] / (mechanism.num_actions[0] - 1)
-    return f"others contribute {total:.3g} in total"
+    return f"others contribute {_total(mechanism, statistic):.3g} in total"
+
+
+@others_in_words.register
+def _(mechanism: AggregativeMechanism, agent: int, statistic: list[Any]) -> str:
+    return f"others' total {_total(mechanism, statistic):.3g}"
+
+
+def _total(mechanism: AggregativeMechanism, statistic: list[Any]) -> float:
+    return float(mechanism.total(torch.tensor([statistic])))
+
+
+def _counted(whom: str, mechanism: Mechanism, statistic: list[Any]) -> str:
+    """Counts of actions, role by role where there are roles."""
+    counts, width = [int(count) for count in statistic], max(mechanism.num_actions)
+    if mechanism.roles is None:
+        return _by_action(whom, counts)
+    roles = enumerate(dict.fromkeys(mechanism.roles))
+    return "; ".join(_by_action(f"{whom} ({r})", counts[k * width : (k + 1) * width]) for k, r in roles)
+
+
+def _by_action(whom: str, counts: list[int]) -> str:
+    if len(counts) <= LONGEST:
+        actions = ", ".join(str(action) for action in range(len(counts)))
+        return f"{whom} on action {actions}: {', '.join(map(str, counts))}"
+    fullest = sorted(range(len(counts)), key=lambda action: -counts[action])
+    shown = [f"{counts[action]} on {action}" for action in fullest[:LONGEST] if counts[action]]
+    more = sum(count > 0 for count in counts) - len(shown)
+    return f"{whom} by action: " + ", ".join(shown) + (f", ... ({more} more actions)" if more else "")
 
 
 def _joint_action(others: list[Any]) -> str:

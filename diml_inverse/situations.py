@@ -6,8 +6,24 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
-from diml_inverse.data import TrajectoryDataset
+from diml_inverse.crowds import contexts_among, member_contexts
+from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.mechanisms.base import Contexts, Mechanism
+from diml_inverse.population import PopulationDataset
+
+
+def contexts_of(mechanism: Mechanism, dataset: EpisodeDataset) -> Contexts:
+    """The distinct situations that a log's agents, or the members of its groups, faced.
+
+    Raises:
+        TypeError: for a population log, or one with absent agents, if counts are not enough.
+    """
+    context = dataset.context if mechanism.context_size else None
+    if isinstance(dataset, PopulationDataset):
+        return member_contexts(mechanism, dataset.counts, context)
+    if dataset.present is not None:
+        return contexts_among(mechanism, dataset.actions, dataset.observed(), context)
+    return mechanism.contexts(dataset.actions, context)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +43,11 @@ class Situations:
     visits: Float[Tensor, "U A"]
 
     @classmethod
-    def of(cls, dataset: TrajectoryDataset, contexts: Contexts) -> "Situations":
+    def of(cls, dataset: EpisodeDataset, contexts: Contexts) -> "Situations":
         """Count the log's visits, padding left out."""
-        cells = _cells(dataset, contexts)
+        situation, action, number, _, _ = dataset.taken(contexts.by_action())
         count = torch.zeros(contexts.agent.shape[0] * dataset.max_actions, dtype=torch.float64)
-        count = count.index_add(0, cells, torch.ones(cells.shape[0], dtype=torch.float64))
+        count = count.index_add(0, situation * dataset.max_actions + action, number)
         visits = count.view(-1, dataset.max_actions)
         context = None if contexts.context is None else contexts.context.cpu()
         return cls(contexts.agent.cpu(), contexts.statistic.cpu(), context, visits)
@@ -43,26 +59,20 @@ class Situations:
             return mechanism.payoff_table(contexts)
 
 
-def mean_realised_payoffs(dataset: TrajectoryDataset, contexts: Contexts) -> Float[Tensor, "U A"]:
+def mean_realised_payoffs(dataset: EpisodeDataset, contexts: Contexts) -> Float[Tensor, "U A"]:
     """Mean payoff the log shows for each own action in each situation; NaN where it shows none.
 
     Raises:
         ValueError: if the log carries no payoffs.
     """
-    if dataset.payoffs is None:
+    situation, action, number, _, values = dataset.taken(contexts.by_action())
+    if values is None:
         raise ValueError(
             "payoffs: expected a log with realised payoffs; found none; record them, or score against a truth"
         )
-    cells = _cells(dataset, contexts)
-    values = dataset.payoffs[dataset.mask].reshape(-1).cpu()
     known = ~values.isnan()
-    cells, values = cells[known], values[known]
+    cells = (situation * dataset.max_actions + action)[known]
+    number, values = number[known], values[known]
     total = torch.zeros(contexts.agent.shape[0] * dataset.max_actions, dtype=torch.float64)
-    count = total.index_add(0, cells, torch.ones_like(values))
-    return (total.index_add(0, cells, values) / count).view(-1, dataset.max_actions)  # 0 / 0 is NaN
-
-
-def _cells(dataset: TrajectoryDataset, contexts: Contexts) -> Int[Tensor, " N"]:
-    """Number of the (situation, own action) cell of every observed choice."""
-    cells = contexts.index * dataset.max_actions + dataset.actions
-    return cells[dataset.mask].reshape(-1).cpu()
+    count = total.index_add(0, cells, number)
+    return (total.index_add(0, cells, number * values) / count).view(-1, dataset.max_actions)  # 0 / 0 is NaN

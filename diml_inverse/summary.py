@@ -62,7 +62,7 @@ def mean_differences(result: "FitResult") -> Float[Tensor, "g A"]:
     """Payoff of each own action less the mean over own actions, averaged over a log's situations.
 
     One row per agent, or a single one where all agents share one payoff function; NaN beyond an agent's
-    actions.
+    actions, and where another agent stands for the role.
     """
     situations, mask = result.situations, result.mechanism.mask
     payoffs = situations.payoffs(result.mechanism)
@@ -85,9 +85,8 @@ def _payoff_lines(result: "FitResult") -> list[str]:
     if max(table.shape) > WIDEST:
         size = f"{table.shape[0]} x {table.shape[1]}"
         return [*lines, f"  {size} values: see result.mechanism.deviation_payoffs"]
-    names = ["all agents"] if result.mechanism.symmetric else list(result.agents)
     lines.append(" " * 14 + "".join(f"{'action ' + str(a):>11}" for a in range(table.shape[1])))
-    for name, row in zip(names, table, strict=True):
-        cells = "".join(" " * 11 if v != v else f"{v:>11.4f}" for v in row.tolist())
+    for agent, name in result.mechanism.sharers(result.agents).items():
+        cells = "".join(" " * 11 if v != v else f"{v:>11.4f}" for v in table[agent].tolist())
         lines.append(f"  {name:<12}{cells}")
     return lines

@@ -19,22 +19,26 @@ def unique_rows(*tables: Num[Tensor, "N _"]) -> tuple[Int[Tensor, " U"], Int[Ten
         Where each distinct row first stands ([U]), and for every row which distinct row it is ([N]).
     """
     device = tables[0].device
-    columns = [np.ascontiguousarray(table.detach().cpu().numpy()).astype(_wide(table)) for table in tables]
-    bits = np.concatenate([column.view(np.int64) for column in columns], axis=1)
-    first, inverse = _by_hash(bits)
-    if not np.array_equal(bits[first][inverse], bits):
+    columns = [column for table in tables for column in _bits(table).T]
+    first, inverse = _by_hash(columns)
+    if not all(np.array_equal(column[first][inverse], column) for column in columns):
+        bits = np.stack(columns, axis=1)
         _, first, inverse = np.unique(bits, axis=0, return_index=True, return_inverse=True)
     inverse = inverse.reshape(-1)
     return torch.from_numpy(first).to(device), torch.from_numpy(inverse).to(device)
 
 
-def _wide(table: Tensor) -> type:
-    return np.float64 if table.dtype.is_floating_point else np.int64
+def _bits(table: Tensor) -> np.ndarray:
+    wide = np.float64 if table.dtype.is_floating_point else np.int64
+    return np.ascontiguousarray(table.detach().cpu().numpy(), dtype=wide).view(np.int64)
 
 
-def _by_hash(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    multipliers = np.random.default_rng(0xD1).integers(-(2**62), 2**62, size=bits.shape[1]) * 2 + 1
-    mixed = (bits ^ (bits >> 32)) * multipliers  # wraps around on purpose
-    mixed = (mixed ^ (mixed >> 29)).sum(axis=1)
-    _, first, inverse = np.unique(mixed, return_index=True, return_inverse=True)
+def _by_hash(columns: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes column by column: logs are long, and a copy of the whole table would be the peak of memory."""
+    multipliers = np.random.default_rng(0xD1).integers(-(2**62), 2**62, size=len(columns)) * 2 + 1
+    total = np.zeros(len(columns[0]), dtype=np.int64)
+    for multiplier, column in zip(multipliers, columns, strict=True):
+        mixed = (column ^ (column >> 32)) * multiplier  # wraps around on purpose
+        total += mixed ^ (mixed >> 29)
+    _, first, inverse = np.unique(total, return_index=True, return_inverse=True)
     return first, inverse

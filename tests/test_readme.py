@@ -25,7 +25,8 @@ def test_python_blocks_run(code, tmp_path, monkeypatch):
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
     if "result" in names:
-        assert di.metrics.payoff_difference_r2(names["result"].mechanism, names["game"], names["data"]) > 0.95
+        data = names["data"] if "data" in names else names["crowd"]
+        assert di.metrics.payoff_difference_r2(names["result"].mechanism, names["game"], data) > 0.95
 
 
 def test_readme_example_is_at_most_twelve_lines():
@@ -77,6 +78,21 @@ def test_table_of_environments_equals_the_registry():
 def test_table_of_learners_names_every_rule():
     table = README[README.index("## Learners") : README.index("## Your own learners")]
     named = set(re.findall(r"`(\w+)[`(]", table))
-    abstract = {"LearnerRule", "LinearRule", "QRule", "SoftmaxRule"}
-    assert set(di.learners.__all__) - abstract <= named
+    parts = {"LearnerRule", "LinearRule", "QRule", "SoftmaxRule", "ProportionalRule", "PolicyDrivenRule"}
+    parts |= {"BatchRule", "LinearSchedule"}
+    assert set(di.learners.__all__) - parts <= named
     assert {rule.__name__ for rule in diml_envs.learners.NAMES.values()} <= named
+
+
+def test_every_payoff_family_is_named():
+    section = README[README.index("## Payoff families") : README.index("## Your own learners")]
+    abstract = {
+        "Mechanism",
+        "JointMechanism",
+        "AnonymousMechanism",
+        "AggregativeMechanism",
+        "NetworkMechanism",
+    }
+    assert set(di.mechanisms.__all__) - abstract - {"Contexts", "Known"} <= set(
+        re.findall(r"`(\w+)[`(]", section)
+    )

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from diml_inverse.learners.taken import log_softmax_at
 from diml_inverse.parameters import LearnerParameter
 from diml_inverse.scan import linear_scan
 
@@ -25,11 +26,18 @@ class LearnerRule(nn.Module, abc.ABC):
         identifies: what of the payoffs a log of such learners identifies.
         scale_parameters: names of the parameters that only multiply the payoffs; when one of them is free
             the payoffs' scale is not identified.
+        fixes_scale: whether known parameters fix the payoffs' scale; False where choice never depends on it.
+        reads_action: whether the state depends on the agent's own actions, beyond the payoffs of all actions.
+            Rules for which it does not can be fitted to population logs.
+        reads_others: whether it depends on the other agents' actions.
     """
 
     mask: Bool[Tensor, "n A"]
     identifies: ClassVar[str] = "not stated by this rule (set `identifies` in its class)"
     scale_parameters: ClassVar[tuple[str, ...]] = ()
+    fixes_scale: ClassVar[bool] = True
+    reads_action: bool = True
+    reads_others: bool = False
 
     def __init__(self, num_actions: tuple[int, ...]):
         super().__init__()
@@ -72,6 +80,7 @@ class LearnerRule(nn.Module, abc.ABC):
         actions: Int[Tensor, "E T n"],
         payoffs: Float[Tensor, "E T n A"],
         update: Int[Tensor, "E T n"] | None = None,
+        probabilities: Float[Tensor, "E T n A"] | None = None,
     ) -> Tensor:
         """The states before every step of a log ([E, T, ...]), step by step.
 
@@ -81,6 +90,7 @@ class LearnerRule(nn.Module, abc.ABC):
             actions: joint actions.
             payoffs: deviation payoffs.
             update: index of the learner's parameter update in force at each step; read by batched rules.
+            probabilities: the log's own choice probabilities; read by `PlugIn` alone.
         """
         states = [self.initial_state(actions.shape[0])]
         for t in range(actions.shape[1] - 1):
@@ -94,6 +104,7 @@ class LearnerRule(nn.Module, abc.ABC):
         mask: Bool[Tensor, "E T"],
         update: Int[Tensor, "E T n"] | None = None,
         available: Bool[Tensor, "E T n A"] | None = None,
+        probabilities: Float[Tensor, "E T n A"] | None = None,
     ) -> Float[Tensor, " E"]:
         """Log-likelihood of each episode's choices. Rules whose policy stands still for a while use that.
 
@@ -103,8 +114,10 @@ class LearnerRule(nn.Module, abc.ABC):
             mask: steps that are part of the episode.
             update: as in `replay`.
             available: actions open to each agent.
+            probabilities: as in `replay`.
         """
-        taken = self.log_choice(self.replay(actions, payoffs, update), actions, available)
+        states = self.replay(actions, payoffs, update, probabilities)
+        taken = self.log_choice(states, actions, available)
         if not bool(mask.all()):
             taken = torch.where(mask.unsqueeze(-1), taken, 0.0)
         return taken.sum(dim=(1, 2))
@@ -112,6 +125,10 @@ class LearnerRule(nn.Module, abc.ABC):
     def policy(self, state: Tensor) -> Float[Tensor, "*b n A"]:
         """Choice probabilities, 0 where an action does not exist."""
         return self.log_policy(state).exp()
+
+    def stand_in(self) -> "LearnerRule | None":
+        """A rule to fit first, whose payoffs are where a fit of this one begins; None if none is needed."""
+        return None
 
     def payoff_scale(self) -> float:
         """What the rule multiplies payoffs by on their way to choice: 1 over it is their natural unit."""
@@ -141,22 +158,27 @@ class SoftmaxRule(LearnerRule, abc.ABC):
     def logits(self, state: Tensor) -> Float[Tensor, "*b n A"]:
         """What the softmax is taken of."""
 
+    def exploration_in(self, state: Tensor) -> Float[Tensor, "..."] | None:
+        """The share of uniform choice, which broadcasts to the policy; None for none."""
+        return None if self.exploration is None else self.exploration()
+
     def log_policy(
         self, state: Tensor, available: Bool[Tensor, "*b n A"] | None = None
     ) -> Float[Tensor, "*b n A"]:
         """Log choice probabilities of all actions."""
         logits, open_actions = self._open(state, available)
-        mixed = self._explore(torch.log_softmax(logits, dim=-1), open_actions)
+        mixed = with_exploration(torch.log_softmax(logits, dim=-1), open_actions, self.exploration_in(state))
         return mixed.masked_fill(~open_actions, NEVER)
 
     def policy(self, state: Tensor) -> Float[Tensor, "*b n A"]:
         """Choice probabilities, formed without logarithms."""
         logits, open_actions = self._open(state, None)
         greedy = torch.softmax(logits, dim=-1)
-        if self.exploration is None:
+        if (exploration := self.exploration_in(state)) is None:
             return greedy
-        uniform = open_actions / open_actions.sum(-1, keepdim=True)
-        return torch.lerp(greedy, uniform.to(greedy.dtype).expand_as(greedy), self.exploration())
+        open_actions = open_actions.to(greedy.dtype)  # first: the ratio of integers would be float32
+        uniform = (open_actions / open_actions.sum(-1, keepdim=True)).expand_as(greedy)
+        return torch.lerp(greedy, uniform, exploration.to(greedy.dtype))
 
     def log_choice(
         self,
@@ -166,9 +188,8 @@ class SoftmaxRule(LearnerRule, abc.ABC):
     ) -> Float[Tensor, "*b n"]:
         """Log probability of the actions taken: the mixture is formed for them alone."""
         logits, open_actions = self._open(state, available)
-        logits = logits - logits.detach().amax(-1, keepdim=True)
-        taken = logits.gather(-1, actions.unsqueeze(-1)) - logits.exp().sum(-1, keepdim=True).log()
-        return self._explore(taken, open_actions).squeeze(-1)
+        taken = log_softmax_at(logits, actions).unsqueeze(-1)
+        return with_exploration(taken, open_actions, self.exploration_in(state)).squeeze(-1)
 
     def _open(self, state: Tensor, available: Tensor | None) -> tuple[Tensor, Bool[Tensor, "*b n A"]]:
         logits = self.logits(state)
@@ -177,25 +198,18 @@ class SoftmaxRule(LearnerRule, abc.ABC):
         open_actions = self.mask if available is None else available & self.mask
         return logits.masked_fill(~open_actions, NEVER), open_actions
 
-    def _explore(self, greedy: Tensor, open_actions: Tensor) -> Tensor:
-        exploration = None if self.exploration is None else self.exploration()
-        if exploration is None or not (exploration.requires_grad or bool((exploration > 0).any())):
-            return greedy
-        exploration = exploration.to(greedy.dtype)
-        uniform = exploration.log() - open_actions.sum(-1, keepdim=True).to(greedy.dtype).log()
-        return torch.logaddexp(torch.log1p(-exploration) + greedy, uniform)
-
 
 class LinearRule(LearnerRule, abc.ABC):
     """A rule whose attractions follow s[t+1] = decay[t] * s[t] + drive[t], element by element.
 
     A subclass writes `recursion` once; it yields both the one-step update and the whole log by a scan.
+    A state wider than the actions holds its parts side by side, what moves with the payoffs first.
     """
 
     @abc.abstractmethod
     def recursion(
         self, actions: Int[Tensor, "E T n"], payoffs: Float[Tensor, "E T n A"]
-    ) -> tuple[Float[Tensor, "..."], Float[Tensor, "E T n A"]]:
+    ) -> tuple[Float[Tensor, "..."], Float[Tensor, "E T n W"]]:
         """Decay (shape (), (n, 1) or broadcastable to the drive) and drive of every step."""
 
     def update(self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]) -> Tensor:
@@ -208,7 +222,8 @@ class LinearRule(LearnerRule, abc.ABC):
         actions: Int[Tensor, "E T n"],
         payoffs: Float[Tensor, "E T n A"],
         update: Int[Tensor, "E T n"] | None = None,
-    ) -> Float[Tensor, "E T n A"]:
+        probabilities: Float[Tensor, "E T n A"] | None = None,
+    ) -> Float[Tensor, "E T n W"]:
         """Attractions before every step of a log, by a scan."""
         decay, drive = self.recursion(actions[:, :-1], payoffs[:, :-1])
         return linear_scan(decay, drive, self.initial_state(actions.shape[0]).to(drive.dtype))
@@ -220,4 +235,21 @@ class LinearRule(LearnerRule, abc.ABC):
 
 def chosen(actions: Int[Tensor, "*b n"], width: int, dtype: torch.dtype) -> Float[Tensor, "*b n A"]:
     """1 at the action taken, 0 elsewhere."""
-    return torch.nn.functional.one_hot(actions, width).to(dtype)
+    return (actions.unsqueeze(-1) == torch.arange(width, device=actions.device)).to(dtype)
+
+
+def with_exploration(
+    greedy: Float[Tensor, "..."], open_actions: Bool[Tensor, "..."], exploration: Float[Tensor, "..."] | None
+) -> Float[Tensor, "..."]:
+    """Log of (1 - e) exp(greedy) + e / number of open actions, without leaving log space.
+
+    Args:
+        greedy: log probabilities without exploration; of all actions, or of those taken ([*b, n, 1]).
+        open_actions: the actions that can be taken, [*b, n, A].
+        exploration: e, which broadcasts to the policy; None for none.
+    """
+    if exploration is None or not (exploration.requires_grad or bool((exploration > 0).any())):
+        return greedy
+    exploration = exploration.to(greedy.dtype)
+    uniform = exploration.log() - open_actions.sum(-1, keepdim=True).to(greedy.dtype).log()
+    return torch.logaddexp(torch.log1p(-exploration) + greedy, uniform)

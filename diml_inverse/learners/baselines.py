@@ -14,6 +14,7 @@ class Uniform(SoftmaxRule):
 
     identifies = "nothing"
     exploration = None
+    reads_action = False
 
     def initial_state(self, episodes: int) -> Float[Tensor, "E n A"]:
         """Nothing to remember."""
@@ -32,6 +33,7 @@ class Uniform(SoftmaxRule):
         actions: Int[Tensor, "E T n"],
         payoffs: Float[Tensor, "E T n A"],
         update: Int[Tensor, "E T n"] | None = None,
+        probabilities: Float[Tensor, "E T n A"] | None = None,
     ) -> Float[Tensor, "E T n A"]:
         """All steps at once."""
         return torch.zeros_like(payoffs)
@@ -84,6 +86,7 @@ class MemoryK(SoftmaxRule):
         if memory < 0:
             raise ValueError(f"memory: expected 0 or more steps; found {memory}; give the steps remembered")
         self.memory, self.ridge = memory, ridge
+        self.reads_action = self.reads_others = memory > 0
         n, width = self.mask.shape
         weights = memory * (n * width) ** 2
         if weights > 2_000_000:
@@ -112,6 +115,7 @@ class MemoryK(SoftmaxRule):
         actions: Int[Tensor, "E T n"],
         payoffs: Float[Tensor, "E T n A"],
         update: Int[Tensor, "E T n"] | None = None,
+        probabilities: Float[Tensor, "E T n A"] | None = None,
     ) -> Float[Tensor, "E T F"]:
         """All steps at once: every step's memory is a shifted copy of the log."""
         steps = actions.shape[1]

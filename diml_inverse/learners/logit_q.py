@@ -15,6 +15,7 @@ class LogitQ(QRule):
         An & Du (2026), arXiv 2601.17678, equation of the Boltzmann-Q learner.
     """
 
+    reads_action = False
     identifies = "payoff differences between own actions, one free constant per context"
 
     def recursion(

@@ -3,13 +3,14 @@
 import abc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
 
+from diml_inverse.mechanisms.roles import leaders
 from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.unique import unique_rows
 
@@ -31,7 +32,8 @@ class Contexts:
     """The distinct situations of a log: what agent i faced, each kept once.
 
     Attributes:
-        agent: who faced it, [U] (0 throughout for a symmetric mechanism).
+        agent: who faced it, [U] (0 throughout for a symmetric mechanism, the first agent of the role for a
+            mechanism with roles).
         statistic: what of the others reached the agent, [U, F].
         context: public covariates, [U, d], or None.
         index: for every agent and step which situation it was, [*b, n].
@@ -42,6 +44,19 @@ class Contexts:
     context: Float[Tensor, "U d"] | None
     index: Int[Tensor, "*b n"]
 
+    def select(self, episodes: list[int]) -> "Contexts":
+        """The same situations for some of the episodes."""
+        return Contexts(self.agent, self.statistic, self.context, self.index[episodes])
+
+    def look_up(self, table: Float[Tensor, "U A"]) -> Float[Tensor, "*b n A"]:
+        """The payoffs of every agent and step, given those of each distinct situation."""
+        rows = table.index_select(0, self.index.reshape(-1))  # whose gradient is faster than an embedding's
+        return rows.view(*self.index.shape, -1)
+
+    def by_action(self) -> Int[Tensor, "..."]:
+        """The situation of every choice there may have been."""
+        return self.index
+
 
 class Mechanism(nn.Module, abc.ABC):
     """A differentiable payoff map, split into a data reduction and a parametric map.
@@ -50,9 +65,17 @@ class Mechanism(nn.Module, abc.ABC):
     The statistic has no parameters, so a log's distinct (agent, statistic, context) rows are found once,
     and every gradient step evaluates the map once per distinct row, all own actions at a time.
 
+    Args:
+        num_actions: number of actions of each agent.
+        roles: a label for each agent; agents of one role share one function of (own action, statistic), and
+            a family's parameters exist once per role. None: every agent is alone.
+
     Attributes:
         num_actions: number of actions of each agent.
-        symmetric: whether all agents share one function of (own action, statistic).
+        roles: the labels, or None.
+        leader: first agent of each agent's role, [n]: it stands for the role among the distinct situations.
+        group: number of each agent's role in the order in which roles first appear, [n].
+        symmetric: whether all agents share one function of (own action, statistic); overrules the roles.
         context_size: number d of public covariates the payoffs depend on.
         free_scale: whether the family contains c * u with every u, for all c > 0. The payoffs' scale and a
             learner's inverse temperature are then not separately identified.
@@ -61,14 +84,17 @@ class Mechanism(nn.Module, abc.ABC):
     """
 
     num_actions: tuple[int, ...]
+    roles: tuple[Any, ...] | None
     mask: Bool[Tensor, "n A"]
+    leader: Int[Tensor, " n"]
+    group: Int[Tensor, " n"]
     symmetric: bool = False
     context_size: int = 0
-    free_scale: ClassVar[bool] = True
-    optimizer: ClassVar[LBFGS | Adam] = LBFGS()
-    ridges: ClassVar[tuple[float, ...]] = ()
+    free_scale: bool = True
+    optimizer: LBFGS | Adam = LBFGS()
+    ridges: tuple[float, ...] = ()
 
-    def __init__(self, num_actions: tuple[int, ...]):
+    def __init__(self, num_actions: tuple[int, ...], *, roles: Sequence[Any] | None = None):
         super().__init__()
         sizes = tuple(int(size) for size in num_actions)
         if len(sizes) < 1 or min(sizes) < 1:
@@ -78,6 +104,31 @@ class Mechanism(nn.Module, abc.ABC):
             )
         self.num_actions = sizes
         self.register_buffer("mask", action_mask(sizes), persistent=False)
+        self.roles = None if roles is None else tuple(roles)
+        first, number = leaders(sizes, self.roles)
+        self.register_buffer("leader", torch.tensor(first), persistent=False)
+        self.register_buffer("group", torch.tensor(number), persistent=False)
+
+    @property
+    def num_groups(self) -> int:
+        """How many functions of (own action, statistic) there are: one, one per role, or one per agent."""
+        return 1 if self.symmetric else int(self.group.max()) + 1
+
+    def group_of(self, agent: Int[Tensor, " U"]) -> Int[Tensor, " U"]:
+        """Which of the `num_groups` functions an agent's payoffs are."""
+        return torch.zeros_like(agent) if self.symmetric else self.group[agent]
+
+    def sharers(self, agents: Sequence[str]) -> dict[int, str]:
+        """By the agent that stands for each payoff function, whose it is: everybody's, a role's, or its own.
+
+        Args:
+            agents: the agents' names.
+        """
+        if self.symmetric:
+            return {0: "all agents"}
+        if self.roles is None:
+            return dict(enumerate(agents))
+        return {agent: str(self.roles[agent]) for agent in sorted(set(self.leader.tolist()))}
 
     @property
     def num_agents(self) -> int:
@@ -87,6 +138,21 @@ class Mechanism(nn.Module, abc.ABC):
     @abc.abstractmethod
     def statistic(self, actions: Int[Tensor, "*b n"]) -> Num[Tensor, "*b n F"]:
         """What of the others' actions reaches each agent. Pure data: no parameters."""
+
+    def count_statistic(self, others: Int[Tensor, "N R A"]) -> Num[Tensor, "N F"]:
+        """What reaches an agent, from counts alone: how many others in each role took each action.
+
+        Families that depend on the others through counts give it (without roles R is 1); population logs,
+        and logs in which not everybody takes part, can be fitted with those.
+
+        Raises:
+            TypeError: if counts are not enough.
+        """
+        raise TypeError(
+            f"expected a mechanism that depends on the others through counts of their actions, which is all "
+            f"that a population log, or a log with absent agents, says; found {type(self).__name__}; use an "
+            "anonymous mechanism such as Congestion, NeuralAnonymous or TabularAnonymous"
+        )
 
     @abc.abstractmethod
     def own_payoffs(
@@ -112,21 +178,29 @@ class Mechanism(nn.Module, abc.ABC):
         """The distinct situations among these joint actions."""
         statistic = self.statistic(actions)
         shape = actions.shape
-        agents = torch.arange(self.num_agents, device=actions.device) * (not self.symmetric)
+        agents = self.leader * (not self.symmetric)
         agent = agents.expand(shape).reshape(-1, 1)
         tables = [agent, statistic.reshape(agent.shape[0], statistic.shape[-1])]
         if self.context_size:
-            if context is None or context.shape[-1] != self.context_size:
-                found = "none" if context is None else f"{context.shape[-1]}"
-                raise ValueError(
-                    f"context: expected {self.context_size} public covariates; found {found}; "
-                    "pass the log's context, or a mechanism with another context_size"
-                )
-            wide = context.unsqueeze(-2).expand(*shape, self.context_size)
+            wide = self.required_context(context).unsqueeze(-2).expand(*shape, self.context_size)
             tables.append(wide.reshape(agent.shape[0], self.context_size))
         first, inverse = unique_rows(*tables)
         rows = [table[first] for table in tables]
         return Contexts(rows[0][:, 0], rows[1], rows[2] if self.context_size else None, inverse.view(shape))
+
+    def required_context(self, context: Float[Tensor, "*b d"] | None) -> Float[Tensor, "*b d"]:
+        """The covariates, if they are what the payoffs depend on.
+
+        Raises:
+            ValueError: if there are none, or another number.
+        """
+        if context is None or context.shape[-1] != self.context_size:
+            found = "none" if context is None else f"{context.shape[-1]}"
+            raise ValueError(
+                f"context: expected {self.context_size} public covariates; found {found}; "
+                "pass the log's context, or a mechanism with another context_size"
+            )
+        return context
 
     def payoff_table(self, contexts: Contexts) -> Float[Tensor, "U A"]:
         """Payoffs of all own actions in each distinct situation; 0 beyond an agent's actions."""

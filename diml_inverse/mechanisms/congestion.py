@@ -15,6 +15,8 @@ class Congestion(AnonymousMechanism):
 
     Args:
         num_actions: number of actions of each agent, all equal.
+        unit: number of agents that make a load of 1; `data.population` for a population log, whose loads
+            then are shares and whose parameters are of one size.
 
     References:
         An & Du (2026), arXiv 2601.17678, congestion tolling.
@@ -22,8 +24,13 @@ class Congestion(AnonymousMechanism):
 
     symmetric = True
 
-    def __init__(self, num_actions: tuple[int, ...]):
+    def __init__(self, num_actions: tuple[int, ...], *, unit: float = 1.0):
         super().__init__(num_actions)
+        if not unit > 0:
+            raise ValueError(
+                f"unit: expected a positive number of agents; found {unit}; 1 counts them singly"
+            )
+        self.unit = unit
         self.linear = nn.Parameter(torch.zeros(self.num_actions[0], dtype=torch.float64))
         self.quadratic = nn.Parameter(torch.zeros(self.num_actions[0], dtype=torch.float64))
 
@@ -34,5 +41,5 @@ class Congestion(AnonymousMechanism):
         context: Float[Tensor, "U d"] | None = None,
     ) -> Float[Tensor, "U A"]:
         """Minus the cost of joining those already there."""
-        load = statistic.to(self.dtype) + 1
+        load = (statistic.to(self.dtype) + 1) / self.unit
         return -(self.linear * load + self.quadratic * load.square())

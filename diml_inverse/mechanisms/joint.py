@@ -1,6 +1,7 @@
 """Payoffs that may depend on who did what: the statistic is the others' whole action profile."""
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,6 +9,8 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from diml_inverse.mechanisms.base import Mechanism
+from diml_inverse.mechanisms.memory import Memory
+from diml_inverse.mechanisms.roles import others_in_order
 from diml_inverse.unique import unique_rows
 
 
@@ -16,6 +19,14 @@ class JointMechanism(Mechanism, abc.ABC):
 
     Every own action in every situation is one joint action; a log's distinct ones are found once and
     each is evaluated once, which yields the payoffs of all agents.
+
+    Agents of one role are paid as the first of them would be in their place: what they did stands in that
+    agent's column of `joint_payoffs`, and the others' actions, role by role, in the columns of its others.
+    Within a role these are still told apart; count them with an anonymous mechanism if they are alike.
+
+    Args:
+        num_actions: number of actions of each agent; sizes may differ.
+        roles: a label for each agent; None: every agent has a payoff function of its own.
 
     >>> class Sum(JointMechanism):
     ...     def joint_payoffs(self, actions):
@@ -26,13 +37,11 @@ class JointMechanism(Mechanism, abc.ABC):
 
     others: Int[Tensor, "n n-1"]
 
-    def __init__(self, num_actions: tuple[int, ...]):
-        super().__init__(num_actions)
-        everyone = torch.arange(self.num_agents)
-        others = torch.stack([everyone[everyone != i] for i in everyone])
+    def __init__(self, num_actions: tuple[int, ...], *, roles: Sequence[Any] | None = None):
+        super().__init__(num_actions, roles=roles)
+        others = torch.tensor(others_in_order(self.leader.tolist()), dtype=torch.int64)
         self.register_buffer("others", others, persistent=False)
-        self._known: tuple[Tensor, Tensor, Tensor | None, Tensor] | None = None
-        self._of: tuple[Tensor, Tensor | None] | None = None
+        self._memory = Memory()
 
     @abc.abstractmethod
     def joint_payoffs(
@@ -41,7 +50,7 @@ class JointMechanism(Mechanism, abc.ABC):
         """Payoffs of all agents at each joint action."""
 
     def statistic(self, actions: Int[Tensor, "*b n"]) -> Int[Tensor, "*b n n-1"]:
-        """The others' actions, in the order of the agents."""
+        """The others' actions, in the order of the agents; with roles, in that of the role's first agent."""
         return actions[..., self.others]
 
     def own_payoffs(
@@ -51,7 +60,7 @@ class JointMechanism(Mechanism, abc.ABC):
         context: Float[Tensor, "U d"] | None = None,
     ) -> Float[Tensor, "U A"]:
         """Puts every own action beside the others' actions and looks the joint action up."""
-        joint, at, covariates = self._joint_actions(agent, statistic, context)
+        joint, at, covariates = self._memory(self._joint_actions, agent, statistic, context)
         given = (joint,) if covariates is None else (joint, covariates)
         payoffs = self.joint_payoffs(*given)
         if payoffs.shape != joint.shape:
@@ -62,20 +71,11 @@ class JointMechanism(Mechanism, abc.ABC):
             )
         return payoffs.reshape(-1)[at]
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Copies do not carry the last situations along."""
-        return {**self.__dict__, "_known": None, "_of": None}
-
     def _joint_actions(
         self, agent: Tensor, statistic: Tensor, context: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Distinct joint actions [R, n], where each own action's payoff stands [U, A], covariates [R, d].
-
-        Depends on data alone, so the answer for the last situations asked about is kept.
-        """
-        if self._known is not None and self._of is not None:
-            if self._of[0] is statistic and self._of[1] is context and self._known[3] is agent:
-                return self._known[0], self._known[1], self._known[2]
+        """Distinct joint actions [R, n], where each own action's payoff stands [U, A], covariates [R, d]."""
+        agent = self.leader[agent]
         situations, width = statistic.shape[0], max(self.num_actions)
         sizes = torch.tensor(self.num_actions, device=agent.device)
         own = torch.arange(width, device=agent.device).minimum(sizes[agent, None] - 1)  # repeats pad
@@ -89,5 +89,4 @@ class JointMechanism(Mechanism, abc.ABC):
         first, row = unique_rows(*tables)
         at = row.view(situations, width) * self.num_agents + agent[:, None]
         covariates = None if context is None else tables[1][first]
-        self._of, self._known = (statistic, context), (tables[0][first], at, covariates, agent)
         return tables[0][first], at, covariates

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 WEIGHT_RIDGES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
@@ -41,3 +41,11 @@ def start_penalty(network: nn.Sequential) -> Float[Tensor, ""]:
         3 * layer.in_features * (layer.weight.square().sum() + layer.bias.square().sum()) for layer in layers
     ]
     return 0.5 * torch.stack(squares).sum()
+
+
+def own_head(outputs: Float[Tensor, "U _"], group: Int[Tensor, " U"], groups: int) -> Float[Tensor, "U A"]:
+    """The outputs that belong to each row's group, of a network with heads for all groups side by side."""
+    if groups == 1:
+        return outputs
+    rows = torch.arange(outputs.shape[0], device=outputs.device)
+    return outputs.unflatten(1, (groups, -1))[rows, group]

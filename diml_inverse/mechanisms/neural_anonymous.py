@@ -1,21 +1,27 @@
 """A network of the opponents' counts that returns the payoffs of all own actions in one pass."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
 from diml_inverse.mechanisms.anonymous import AnonymousMechanism
-from diml_inverse.mechanisms.layers import WEIGHT_RIDGES, perceptron, start_penalty
+from diml_inverse.mechanisms.layers import WEIGHT_RIDGES, own_head, perceptron, start_penalty
 from diml_inverse.optimizers import Adam
 
 
 class NeuralAnonymous(AnonymousMechanism):
     """All agents share u(., k / (n - 1)): two ReLU layers over opponents' shares, one output per own action.
 
+    With roles the shares are those of each role, and each role has outputs of its own.
+
     Args:
-        num_actions: number of actions of each agent, all equal.
+        num_actions: number of actions of each agent, all equal (with roles: within each).
         width: units in each hidden layer.
         context_size: number of public covariates.
+        roles: a label for each agent; None: all agents are alike.
         ridge: strength of the normal prior on the weights, in multiples of that whose variance is the random
             start's; None lets `fit` choose it on validation episodes.
         seed: seed of the random start.
@@ -25,7 +31,6 @@ class NeuralAnonymous(AnonymousMechanism):
         by an embedding; here it selects an output, so one pass serves all own actions).
     """
 
-    symmetric = True
     optimizer = Adam()
     ridges = WEIGHT_RIDGES
 
@@ -35,15 +40,17 @@ class NeuralAnonymous(AnonymousMechanism):
         *,
         width: int = 256,
         context_size: int = 0,
+        roles: Sequence[Any] | None = None,
         ridge: float | None = None,
         seed: int = 0,
     ):
-        super().__init__(num_actions)
+        super().__init__(num_actions, roles=roles)
+        self.symmetric = roles is None
         self.width, self.ridge, self.seed = width, ridge, seed
         self.context_size = context_size
         generator = torch.Generator().manual_seed(seed)
-        actions = self.num_actions[0]
-        self.network = perceptron((actions + context_size, width, width, actions), nn.ReLU, generator)
+        outputs = self.num_groups * self.mask.shape[1]
+        self.network = perceptron((outputs + context_size, width, width, outputs), nn.ReLU, generator)
 
     def own_payoffs(
         self,
@@ -51,11 +58,12 @@ class NeuralAnonymous(AnonymousMechanism):
         statistic: Num[Tensor, "U F"],
         context: Float[Tensor, "U d"] | None = None,
     ) -> Float[Tensor, "U A"]:
-        """The network at each vector of opponents' shares."""
-        inputs = statistic.to(self.dtype) / max(self.num_agents - 1, 1)
+        """The network at each vector of opponents' shares, among those who are there."""
+        total = statistic.sum(-1, keepdim=True).clamp(min=1)
+        inputs = statistic.to(self.dtype) / total.to(self.dtype)
         if context is not None:
             inputs = torch.cat([inputs, context.to(inputs.dtype)], dim=1)
-        return self.network(inputs)
+        return own_head(self.network(inputs), self.group_of(agent), self.num_groups)
 
     def penalty(self) -> Float[Tensor, ""]:
         """Ridge times minus the log prior density; 0 while the ridge is not chosen yet."""

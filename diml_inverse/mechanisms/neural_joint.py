@@ -1,5 +1,8 @@
 """The paper's unstructured network: embedded actions of all agents in, payoffs of all agents out."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -20,6 +23,7 @@ class NeuralJoint(JointMechanism):
         embedding: length of an action's embedding.
         width: units in each hidden layer.
         context_size: number of public covariates.
+        roles: a label for each agent; agents of one role are paid by one output of the network.
         ridge: strength of the normal prior on weights and embeddings, in multiples of that whose variance is
             the random start's; None lets `fit` choose it on validation episodes.
         seed: seed of the random start.
@@ -38,10 +42,11 @@ class NeuralJoint(JointMechanism):
         embedding: int = 6,
         width: int = 128,
         context_size: int = 0,
+        roles: Sequence[Any] | None = None,
         ridge: float | None = None,
         seed: int = 0,
     ):
-        super().__init__(num_actions)
+        super().__init__(num_actions, roles=roles)
         self.embedding, self.width, self.ridge, self.seed = embedding, width, ridge, seed
         self.context_size = context_size
         generator = torch.Generator().manual_seed(seed)

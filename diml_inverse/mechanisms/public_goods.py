@@ -4,12 +4,12 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
-from diml_inverse.mechanisms.base import Mechanism
+from diml_inverse.mechanisms.aggregative import AggregativeMechanism
 from diml_inverse.mechanisms.layers import perceptron, start_penalty
 from diml_inverse.parameters import Positive
 
 
-class PublicGoods(Mechanism):
+class PublicGoods(AggregativeMechanism):
     """u_i = scale * (1 - exp(-rate * total)) - cost * level^2 + subsidy(total, level).
 
     Action a contributes level a / (A - 1); `total` is the sum of all levels; the subsidy is a tanh network
@@ -39,10 +39,6 @@ class PublicGoods(Mechanism):
         self.scale, self.rate, self.cost = Positive(1.0), Positive(1.0), Positive(1.0)
         self.subsidy = perceptron((2, width, 1), nn.Tanh, torch.Generator().manual_seed(seed))
 
-    def statistic(self, actions: Int[Tensor, "*b n"]) -> Int[Tensor, "*b n 1"]:
-        """Sum of the others' action numbers, which is their total contribution in steps of a level."""
-        return (actions.sum(-1, keepdim=True) - actions).unsqueeze(-1)
-
     def own_payoffs(
         self,
         agent: Int[Tensor, " U"],
@@ -50,9 +46,8 @@ class PublicGoods(Mechanism):
         context: Float[Tensor, "U d"] | None = None,
     ) -> Float[Tensor, "U A"]:
         """Benefit less cost plus subsidy at every own level."""
-        top = self.num_actions[0] - 1
-        level = torch.arange(top + 1, device=statistic.device).to(self.dtype) / top
-        total = statistic.to(self.dtype) / top + level  # [U, A]
+        level = self.level[0]
+        total = self.total(statistic)[:, None] + level  # [U, A]
         benefit = self.scale() * -torch.expm1(-self.rate() * total) - self.cost() * level.square()
         inputs = torch.stack([total, level.expand_as(total)], dim=-1)
         return benefit + self.subsidy(inputs).squeeze(-1)

@@ -1,23 +1,29 @@
 """One free payoff per own action and opponents' counts, with a ridge penalty."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from diml_inverse.mechanisms.anonymous import AnonymousMechanism
+from diml_inverse.mechanisms.counts import binomials, count_vectors, rank_of_counts
 from diml_inverse.mechanisms.ridge import CELL_RIDGES, RidgeTable, checked_cells, checked_ridge
 
 
 class TabularAnonymous(AnonymousMechanism):
     """u_i(a, k) = own(a) + interaction(k, a) with k the opponents' counts: anonymity and nothing else.
 
-    Counts k are numbered by their rank among all C(n + A - 2, A - 1) count vectors.
+    Counts k are numbered by their rank among all C(n + A - 2, A - 1) count vectors; with roles, k holds the
+    counts of each role, and a row is a tuple of such ranks.
 
     Args:
-        num_actions: number of actions of each agent, all equal.
-        symmetric: one table for all agents, or one for each.
+        num_actions: number of actions of each agent, all equal (with roles: within each).
+        symmetric: one table for all agents, or one for each; without meaning beside roles.
+        population: agents in all, where `num_actions` are those of a population log's groups.
+        roles: a label for each agent: a table for each role, of counts role by role.
         ridge: prior precision of a cell; None lets `fit` choose it by cross-validation over episodes.
 
     Raises:
@@ -26,30 +32,51 @@ class TabularAnonymous(AnonymousMechanism):
 
     ridges = CELL_RIDGES
     choose: Int[Tensor, "A-1 _"]
+    place: Int[Tensor, "g R"]
 
-    def __init__(self, num_actions: tuple[int, ...], *, symmetric: bool = True, ridge: float | None = None):
-        super().__init__(num_actions)
-        self.symmetric, self.ridge = symmetric, checked_ridge(ridge)
-        others, width = self.num_agents - 1, self.num_actions[0]
-        rows = math.comb(others + width - 1, width - 1)
-        groups = 1 if symmetric else self.num_agents
-        checked_cells(groups * rows * width)
-        self.table = RidgeTable(groups, rows, width)
-        choose = [[math.comb(m, j + 1) for m in range(others + width)] for j in range(width - 1)]
-        table = torch.tensor(choose, dtype=torch.int64).reshape(width - 1, others + width)
-        self.register_buffer("choose", table, persistent=False)
+    def __init__(
+        self,
+        num_actions: tuple[int, ...],
+        *,
+        symmetric: bool = True,
+        population: int | None = None,
+        roles: Sequence[Any] | None = None,
+        ridge: float | None = None,
+    ):
+        super().__init__(num_actions, roles=roles)
+        self.symmetric, self.ridge = symmetric and roles is None, checked_ridge(ridge)
+        self.population = population
+        others, width = (population or self.num_agents) - 1, self.mask.shape[1]
+        seen = [[others]] * self.num_groups  # others of each role that an agent of each group sees
+        if roles is not None:
+            sizes = self.group.bincount().tolist()
+            seen = [[size - (r == g) for r, size in enumerate(sizes)] for g in range(len(sizes))]
+        radix = [[count_vectors(total, width) for total in row] for row in seen]
+        rows = max(math.prod(row) for row in radix)
+        checked_cells(self.num_groups * rows * width)
+        self.table = RidgeTable(self.num_groups, rows, width)
+        place = [[math.prod(row[k + 1 :]) for k in range(len(row))] for row in radix]
+        self.register_buffer("choose", binomials(others, width), persistent=False)
+        self.register_buffer("place", torch.tensor(place), persistent=False)
 
-    def rank(self, counts: Int[Tensor, "U A"]) -> Int[Tensor, " U"]:
-        """Rank of a count vector in the combinatorial number system.
+    def count_statistic(self, others: Int[Tensor, "N R A"]) -> Int[Tensor, "N F"]:
+        """The counts, of as many others as the table is for.
 
-        With c_j = k_0 + ... + k_j + j the rank is the sum over j < A - 1 of C(c_j, j + 1).
-
-        References:
-            Knuth (2011), The Art of Computer Programming 4A, section 7.2.1.3.
+        Raises:
+            ValueError: for other totals, whose rows the table does not have.
         """
-        bars = counts[:, :-1].long().cumsum(1)
-        steps = torch.arange(bars.shape[1], device=counts.device)
-        return self.choose[steps, bars + steps].sum(1)
+        total, expected = others.sum((1, 2)), self.choose.shape[1] - self.mask.shape[1]
+        if self.choose.numel() and bool((total != expected).any()):
+            raise ValueError(
+                f"population: expected counts of {expected} others in every situation; found from "
+                f"{int(total.min())} to {int(total.max())}; give population= the number of agents in all, or "
+                "use NeuralAnonymous or a parametric family where it changes"
+            )
+        return super().count_statistic(others)
+
+    def rank(self, counts: Int[Tensor, "*u A"]) -> Int[Tensor, " *u"]:
+        """Rank of a count vector among those with the same total."""
+        return rank_of_counts(counts, self.choose)
 
     def own_payoffs(
         self,
@@ -58,7 +85,9 @@ class TabularAnonymous(AnonymousMechanism):
         context: Float[Tensor, "U d"] | None = None,
     ) -> Float[Tensor, "U A"]:
         """The row of the table."""
-        return self.table(agent, self.rank(statistic))
+        group = self.group_of(agent)
+        ranks = self.rank(statistic.unflatten(-1, (-1, self.mask.shape[1])))  # [U, R]
+        return self.table(group, (ranks * self.place[group]).sum(-1))
 
     def penalty(self) -> Float[Tensor, ""]:
         """Ridge / 2 times the sum of squares; 0 while the ridge is not chosen yet."""

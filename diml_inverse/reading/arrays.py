@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from diml_inverse.reading.checks import (
+    UNKNOWN_UPDATE,
     Cells,
     LogError,
     NumActions,
@@ -26,6 +27,7 @@ ARRAYS = {  # argument of from_arrays -> (column, axes, values)
     "update": ("update", "ETn", WHOLE),
     "context": ("context", "ETd", REAL),
     "available": ("available", "ETnA", TRUTH),
+    "present": ("", "En", TRUTH),
     "lengths": ("", "E", WHOLE),
 }
 
@@ -69,12 +71,26 @@ def cells_from_arrays(
             "(episodes and steps count from 0)"
         )
 
+    present = taken.pop("present", None)
     values = {ARRAYS[name][0]: value[mask] for name, value in taken.items()}
-    cells = Cells(labels, sizes, tuple(range(axes["E"])), length, values, where)
+    own = own_actions(sizes)
+    if present is not None:
+        absent = ~present[episode]  # [S, n]
+        if absent.all(1).any():
+            e = int(episode[absent.all(1).argmax()])
+            raise LogError(
+                f"array 'present', episode {e}: expected somebody, found nobody. Drop the episode."
+            )
+        for column, blank in (("action", 0), ("update", UNKNOWN_UPDATE), ("payoff", np.nan)):
+            if column in values:
+                values[column][absent] = blank
+        for column, blank in (("probabilities", np.nan), ("available", True)):
+            if column in values:
+                values[column][absent] = np.where(own, blank, 0)[np.nonzero(absent)[1]]
+    cells = Cells(labels, sizes, tuple(range(axes["E"])), length, values, where, present=present)
     check_values(cells)
     if "probabilities" in values:  # padding may have come as NaN
-        own = np.broadcast_to(own_actions(sizes), values["probabilities"].shape)
-        values["probabilities"][~own] = 0.0
+        values["probabilities"][~np.broadcast_to(own, values["probabilities"].shape)] = 0.0
     return cells
 
 

@@ -37,6 +37,7 @@ class Cells:
             [S, n, A]; `context` [S, d]. Only `action` is always there.
         where: names the place of (step index s, agent i, column) for a message.
         provenance: what the log says about its making.
+        present: bool [E, n], False for agents without a row in the episode; None if all always have some.
     """
 
     agents: tuple[str, ...]
@@ -46,6 +47,7 @@ class Cells:
     values: dict[str, np.ndarray]
     where: Callable[[int, int, str], str]
     provenance: dict[str, Any] = field(default_factory=dict)
+    present: np.ndarray | None = None
 
 
 def did_you_mean(name: object, known: Sequence[object]) -> str:
@@ -87,20 +89,16 @@ def parse_metadata(raw: bytes | None, source: str) -> dict[str, Any] | None:
             "only: install the release of diml that wrote the log, or write the log again."
         )
     kind = meta.get("kind")
-    if kind == "population":
-        raise LogError(
-            f"{where}: expected kind 'individual', found 'population'. Population logs (counts per group) "
-            "are not supported by this version: give a log with one row per agent and step."
-        )
-    if kind != "individual":
-        raise LogError(f"{where}: expected kind 'individual', found {kind!r}. {rewrite}")
-    agents, sizes = meta.get("agents"), meta.get("num_actions")
+    if kind not in ("individual", "population"):
+        raise LogError(f"{where}: expected kind 'individual' or 'population', found {kind!r}. {rewrite}")
+    key = "agents" if kind == "individual" else "groups"
+    agents, sizes = meta.get(key), meta.get("num_actions")
     if not (isinstance(agents, list) and agents and all(isinstance(a, str) for a in agents)):
-        raise LogError(f"{where}: expected 'agents' as a list of labels, found {agents!r}. {rewrite}")
+        raise LogError(f"{where}: expected {key!r} as a list of labels, found {agents!r}. {rewrite}")
     if not isinstance(sizes, list) or len(sizes) != len(agents):
         raise LogError(
-            f"{where}: expected 'num_actions' as a list of {len(agents)} whole numbers, one per agent "
-            f"{agents}, found {sizes!r}. {rewrite}"
+            f"{where}: expected 'num_actions' as a list of {len(agents)} whole numbers, one per "
+            f"{key[:-1]} {agents}, found {sizes!r}. {rewrite}"
         )
     if not isinstance(meta.get("provenance", {}), dict):
         raise LogError(

@@ -13,7 +13,7 @@ import pyarrow.csv
 
 from diml_inverse.reading.checks import LogError
 from diml_inverse.reading.columns import Place
-from diml_inverse.reading.rows import LISTS, Rows, choose_columns, convert, place_of, placer
+from diml_inverse.reading.rows import LISTS, Rows, choose_columns, convert, layout_of, place_of, placer
 
 EMPTY_CELLS = ["", "NA", "NaN", "nan", "null", "None"]  # what a CSV file writes for null
 
@@ -30,7 +30,8 @@ def read_csv(path: Path, columns: Mapping[str, str] | None) -> Rows:
                 "other separators read it with pandas.read_csv(path, sep=...) and use "
                 "TrajectoryDataset.from_table."
             )
-        names = choose_columns(columns, header, source)
+        layout = layout_of(columns, header, None)
+        names = choose_columns(columns, header, source, layout)
         table = pyarrow.csv.read_csv(
             path,
             read_options=pyarrow.csv.ReadOptions(use_threads=False),  # else bad rows come without number
@@ -61,8 +62,8 @@ def read_csv(path: Path, columns: Mapping[str, str] | None) -> Rows:
         if our in LISTS:
             parsed[our] = _parse_lists(column, place, boolean=our == "available")
         else:
-            parsed[our] = column if our == "agent" else _parse_numbers(column, place)
-    return convert(source, names, parsed, None)
+            parsed[our] = column if our == layout.unit else _parse_numbers(column, place)
+    return convert(source, names, parsed, None, layout)
 
 
 def _parse_numbers(column: pa.ChunkedArray, place: Place) -> pa.ChunkedArray:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from diml_inverse.reading.checks import LogError, did_you_mean, natural_order, parse_metadata
 from diml_inverse.reading.columns import Place
 from diml_inverse.reading.csv_file import read_csv
-from diml_inverse.reading.rows import Rows, choose_columns, convert, join, placer, shard_number
+from diml_inverse.reading.rows import Rows, choose_columns, convert, join, layout_of, placer, shard_number
 
 
 def read_path(path: str | PathLike[str], columns: Mapping[str, str] | None = None) -> Rows:
@@ -22,6 +22,19 @@ def read_path(path: str | PathLike[str], columns: Mapping[str, str] | None = Non
     shard being written, a note).
     """
     path = Path(path)
+    require_path(path)
+    if path.is_file():
+        return join(
+            [read_csv(path, columns) if path.suffix.lower() == ".csv" else _read_parquet(path, columns)]
+        )
+    rows = join([_read_parquet(file, columns) for file in shards(path)])
+    if rows.metadata is not None:
+        refuse_missing_shards(path, rows.sources)
+    return rows
+
+
+def require_path(path: Path) -> None:
+    """Raises LogError where there is nothing at the path."""
     if not path.exists():
         folder = path.parent if path.parent.is_dir() else Path(".")
         guess = did_you_mean(path.name, [p.name for p in folder.iterdir()])
@@ -29,25 +42,18 @@ def read_path(path: str | PathLike[str], columns: Mapping[str, str] | None = Non
             f"{path}: expected a log folder, a Parquet file or a CSV file, found nothing there (looked from "
             f"{Path.cwd()}). Check the path.{guess}"
         )
-    if path.is_file():
-        return join(
-            [read_csv(path, columns) if path.suffix.lower() == ".csv" else _read_parquet(path, columns)]
-        )
-    rows = join([_read_parquet(file, columns) for file in _shards(path)])
-    if rows.metadata is not None:
-        _refuse_missing_shards(path, rows.sources)
-    return rows
 
 
 def read_table(table: Any, columns: Mapping[str, str] | None = None) -> Rows:
     """Reads a pandas DataFrame, a pyarrow.Table, or anything that offers itself to Arrow (polars, duckdb)."""
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(table, pandas.DataFrame):
-        names = choose_columns(columns, list(table.columns), "table")
+        layout = layout_of(columns, list(table.columns), None)
+        names = choose_columns(columns, list(table.columns), "table", layout)
         chosen = {
             our: _from_pandas(table[theirs], placer("table", theirs, our)) for our, theirs in names.items()
         }
-        return join([convert("table", names, chosen, None)])
+        return join([convert("table", names, chosen, None, layout)])
     if not isinstance(table, pa.Table):
         if not hasattr(table, "__arrow_c_stream__"):
             raise LogError(
@@ -56,11 +62,14 @@ def read_table(table: Any, columns: Mapping[str, str] | None = None) -> Rows:
             )
         table = pa.table(table)
     metadata = parse_metadata((table.schema.metadata or {}).get(b"diml"), "table")
-    names = choose_columns(columns, table.column_names, "table")
-    return join([convert("table", names, {our: table[theirs] for our, theirs in names.items()}, metadata)])
+    layout = layout_of(columns, table.column_names, metadata)
+    names = choose_columns(columns, table.column_names, "table", layout)
+    chosen = {our: table[theirs] for our, theirs in names.items()}
+    return join([convert("table", names, chosen, metadata, layout)])
 
 
-def _shards(folder: Path) -> list[Path]:
+def shards(folder: Path) -> list[Path]:
+    """Returns the Parquet files of a log folder in natural order."""
     names = natural_order(
         [p.name for p in folder.glob("*.parquet") if p.is_file() and not p.name.startswith(".")]
     )
@@ -74,7 +83,7 @@ def _shards(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _refuse_missing_shards(folder: Path, sources: Sequence[str]) -> None:
+def refuse_missing_shards(folder: Path, sources: Sequence[str]) -> None:
     """Raises LogError where a writer's shards are not numbered 0, 1, 2, ..."""
     expected: dict[str, int] = {}
     for source in sources:
@@ -89,6 +98,23 @@ def _refuse_missing_shards(folder: Path, sources: Sequence[str]) -> None:
 
 
 def _read_parquet(path: Path, columns: Mapping[str, str] | None) -> Rows:
+    source = str(path)
+    require_parquet(path)
+    try:
+        with pq.ParquetFile(path) as file:
+            metadata = parse_metadata((file.metadata.metadata or {}).get(b"diml"), source)
+            layout = layout_of(columns, file.schema_arrow.names, metadata)
+            names = choose_columns(columns, file.schema_arrow.names, source, layout)
+            table = file.read(columns=list(names.values()))
+    except (pa.ArrowException, OSError) as error:
+        raise LogError(
+            f"{source}: expected a readable Parquet file, found damage ({error}). Copy it again."
+        ) from error
+    return convert(source, names, {our: table[theirs] for our, theirs in names.items()}, metadata, layout)
+
+
+def require_parquet(path: Path) -> None:
+    """Raises LogError unless the file begins and ends as a Parquet file does."""
     source = str(path)
     with open(path, "rb") as stream:
         head = stream.read(4)
@@ -105,16 +131,6 @@ def _read_parquet(path: Path, columns: Mapping[str, str] | None) -> Rows:
             f"{source}: expected a whole Parquet file, found one without its end (truncated while being "
             "written or copied). Copy it again; or remove it, if the other shards are enough."
         )
-    try:
-        with pq.ParquetFile(path) as file:
-            metadata = parse_metadata((file.metadata.metadata or {}).get(b"diml"), source)
-            names = choose_columns(columns, file.schema_arrow.names, source)
-            table = file.read(columns=list(names.values()))
-    except (pa.ArrowException, OSError) as error:
-        raise LogError(
-            f"{source}: expected a readable Parquet file, found damage ({error}). Copy it again."
-        ) from error
-    return convert(source, names, {our: table[theirs] for our, theirs in names.items()}, metadata)
 
 
 def _from_pandas(series: Any, place: Place) -> pa.ChunkedArray:

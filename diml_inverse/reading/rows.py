@@ -13,10 +13,40 @@ from diml_inverse.reading import columns as arrow_columns
 from diml_inverse.reading.checks import LogError, did_you_mean, natural_order
 from diml_inverse.reading.columns import Place, Ragged
 
-REQUIRED = ("episode", "step", "agent", "action")
-OPTIONAL = ("payoff", "probabilities", "update", "context", "available")
-WHOLE = ("episode", "step", "action")
+WHOLE = ("episode", "step", "action", "count")
+REAL = ("payoff", "probability")
 LISTS = ("probabilities", "context", "available")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of one kind of log.
+
+    Args:
+        kind: as in the metadata.
+        unit: the column that says whose row it is.
+        required: columns that must be there.
+        optional: columns that may be.
+    """
+
+    kind: str
+    unit: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+
+
+INDIVIDUAL = Layout(
+    "individual",
+    "agent",
+    ("episode", "step", "agent", "action"),
+    ("payoff", "probabilities", "update", "context", "available"),
+)
+POPULATION = Layout(
+    "population",
+    "group",
+    ("episode", "step", "group", "action", "count"),
+    ("payoff", "probability", "context"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +57,12 @@ class Rows:
         sources: the file names (or "table"), in order.
         counts: rows per source.
         names: our column name -> theirs, for the columns present.
-        columns: our column name -> int64 [R], float64 [R] or lists; `agent` holds codes into `labels`.
-        labels: the agents' labels found, in natural order.
+        columns: our column name -> int64 [R], float64 [R] or lists; agent (or group) holds codes into
+            `labels`.
+        labels: the agents' (or groups') labels found, in natural order.
         metadata: the checked metadata of a diml log, None for a foreign table.
+        layout: which kind of log it is.
+        numbers: the rows' numbers in their source, where only some of its rows were read.
     """
 
     sources: tuple[str, ...]
@@ -38,6 +71,8 @@ class Rows:
     columns: dict[str, Any]
     labels: tuple[str, ...]
     metadata: dict[str, Any] | None
+    layout: Layout = INDIVIDUAL
+    numbers: np.ndarray | None = None
 
     @property
     def title(self) -> str:
@@ -47,28 +82,52 @@ class Rows:
     def where(self, row: int | np.integer, column: str | None = None) -> str:
         """Names a row (from 0, over all sources), and one of our columns, in words."""
         source = int(np.searchsorted(np.cumsum(self.counts), row, side="right"))
-        label = self.labels[self.columns["agent"][row]]
-        cell = f"episode {self.columns['episode'][row]}, step {self.columns['step'][row]}, agent {label!r}"
-        within = int(row - sum(self.counts[:source]))
+        unit = self.layout.unit
+        label = self.labels[self.columns[unit][row]]
+        cell = f"episode {self.columns['episode'][row]}, step {self.columns['step'][row]}, {unit} {label!r}"
+        within = int(row - sum(self.counts[:source]) if self.numbers is None else self.numbers[row])
         return place_of(self.sources[source], self.names.get(column or "", ""), column or "", within, cell)
 
 
-def choose_columns(columns: Mapping[str, str] | None, found: Sequence[Any], source: str) -> dict[str, Any]:
+def layout_of(
+    columns: Mapping[str, str] | None, found: Sequence[Any], metadata: Mapping[str, Any] | None
+) -> Layout:
+    """Which kind of log it is: as its metadata say; else a population's if it counts and names no agent."""
+    if metadata is not None:
+        return POPULATION if metadata["kind"] == POPULATION.kind else INDIVIDUAL
+    names = {*(columns or {}), *(set(found) - set((columns or {}).values()))}
+    return POPULATION if {"group", "count"} <= names and "agent" not in names else INDIVIDUAL
+
+
+def require_kind(rows: Rows, layout: Layout, instead: str) -> None:
+    """Raises LogError where the rows are of another kind of log."""
+    if rows.layout is not layout:
+        raise LogError(
+            f"{rows.title}: expected a log of kind {layout.kind!r}, found kind {rows.layout.kind!r} (columns "
+            f"{sorted(rows.names)}). Use {instead}."
+        )
+
+
+def choose_columns(
+    columns: Mapping[str, str] | None, found: Sequence[Any], source: str, layout: Layout = INDIVIDUAL
+) -> dict[str, Any]:
     """Returns our column name -> theirs for the columns to read."""
-    columns = dict(columns or {})
+    columns, known = dict(columns or {}), layout.required + layout.optional
     for our, theirs in columns.items():
-        if our not in REQUIRED + OPTIONAL:
+        if our not in known:
             raise LogError(
-                f"columns: expected our column names {list(REQUIRED + OPTIONAL)} as keys (columns={{ours: "
-                f"theirs}}), found {our!r}.{did_you_mean(our, REQUIRED + OPTIONAL)}"
+                f"columns: expected our column names {list(known)} as keys (columns={{ours: "
+                f"theirs}}), found {our!r}.{did_you_mean(our, known)}"
             )
         if theirs not in found:
             raise LogError(
                 f"{source}: expected a column {theirs!r} (columns= names it as {our!r}), found the columns "
                 f"{list(found)}. Correct the mapping.{did_you_mean(theirs, found)}"
             )
-    names = columns | {our: our for our in REQUIRED + OPTIONAL if our not in columns and our in found}
-    for our in REQUIRED:
+    names = columns | {
+        our: our for our in layout.required + layout.optional if our not in columns and our in found
+    }
+    for our in layout.required:
         if our not in names:
             raise LogError(
                 f"{source}: expected a column {our!r}, found the columns {list(found)}. Name the column that "
@@ -84,20 +143,25 @@ def choose_columns(columns: Mapping[str, str] | None, found: Sequence[Any], sour
 
 
 def convert(
-    source: str, names: dict[str, Any], chosen: Mapping[str, Any], metadata: dict[str, Any] | None
+    source: str,
+    names: dict[str, Any],
+    chosen: Mapping[str, Any],
+    metadata: dict[str, Any] | None,
+    layout: Layout = INDIVIDUAL,
+    numbers: np.ndarray | None = None,
 ) -> Rows:
     """Turns the Arrow columns of one source into NumPy."""
     columns: dict[str, Any] = {}
     found: list[str] = []
     for our, theirs in names.items():
-        column, place = chosen[our], placer(source, theirs, our)
+        column, place = chosen[our], placer(source, theirs, our, numbers)
         if our in WHOLE:
             columns[our] = arrow_columns.whole_numbers(column, place)
-        elif our == "agent":
+        elif our == layout.unit:
             columns[our], found = arrow_columns.labels(column, place)
         elif our == "update":
             columns[our] = arrow_columns.update_marks(column, place)
-        elif our == "payoff":
+        elif our in REAL:
             columns[our] = arrow_columns.real_numbers(column, place)
         else:
             columns[our] = arrow_columns.lists(
@@ -107,7 +171,8 @@ def convert(
                 scalar=our == "context",
                 nullable=our == "probabilities",
             )
-    return Rows((source,), (len(columns["action"]),), names, columns, tuple(found), metadata)
+    count = (len(columns["action"]),)
+    return Rows((source,), count, names, columns, tuple(found), metadata, layout, numbers)
 
 
 def join(parts: Sequence[Rows]) -> Rows:
@@ -132,13 +197,14 @@ def join(parts: Sequence[Rows]) -> Rows:
                 "folder."
             )
     # agents: one code per label over all sources; labels that no row uses do not count
-    used = [[part.labels[k] for k in np.unique(part.columns["agent"])] for part in parts]
+    unit = first.layout.unit
+    used = [[part.labels[k] for k in np.unique(part.columns[unit])] for part in parts]
     labels = natural_order(list({label for group in used for label in group}))
     code = {label: k for k, label in enumerate(labels)}
     columns: dict[str, Any] = {}
     for our in first.names:
         pieces: list[Any] = [part.columns[our] for part in parts]
-        if our == "agent":
+        if our == unit:
             remap = [np.array([code.get(label, -1) for label in part.labels] or [-1]) for part in parts]
             pieces = [r[piece] for r, piece in zip(remap, pieces, strict=True)]
         if our in LISTS:
@@ -147,7 +213,8 @@ def join(parts: Sequence[Rows]) -> Rows:
         else:
             columns[our] = np.concatenate(pieces)
     sources, counts = tuple(p.sources[0] for p in parts), tuple(p.counts[0] for p in parts)
-    return Rows(sources, counts, first.names, columns, labels, first.metadata)
+    numbers = None if first.numbers is None else np.concatenate([np.asarray(p.numbers) for p in parts])
+    return Rows(sources, counts, first.names, columns, labels, first.metadata, first.layout, numbers)
 
 
 def shard_number(name: str) -> tuple[str, int | None]:
@@ -156,9 +223,14 @@ def shard_number(name: str) -> tuple[str, int | None]:
     return (match[1], int(match[2])) if match else (name, None)
 
 
-def placer(source: str, theirs: object, our: str) -> Place:
-    """Returns what names a row of one column of one source."""
-    return lambda row: place_of(source, str(theirs), our, row)
+def placer(source: str, theirs: object, our: str, numbers: np.ndarray | None = None) -> Place:
+    """Returns what names a row of one column of one source (`numbers`: its number there)."""
+
+    def place(row: int | None) -> str:
+        number = row if row is None or numbers is None else int(numbers[row])
+        return place_of(source, str(theirs), our, number)
+
+    return place
 
 
 def place_of(source: str, theirs: str, our: str, row: int | None, cell: str = "") -> str:

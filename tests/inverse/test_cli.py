@@ -172,13 +172,15 @@ def test_parameters_become_known_or_estimated_by_their_own_domain():
     torch.testing.assert_close(inner.forgetting()[:, 0], torch.tensor([0.1, 0.2, 0.3]).double())
     assert isinstance(rule.innovation, di.Positive) and rule.innovation().item() == pytest.approx(0.1)
     assert build_learner("batched-hedge", {"innovation": "none"}, (2, 2)).innovation is None
+    assert build_learner("hedge", {}, (2, 2)).optimism is None
+    assert build_learner("hedge", {"optimism": "free:0.5"}, (2, 2)).optimism().item() == pytest.approx(0.5)
     assert build_learner("memory-k", {"memory": "3"}, (2, 2)).memory == 3
 
 
 @pytest.mark.parametrize("learner", LEARNER_NAMES)
 def test_every_learner_is_built_from_its_defaults_and_has_a_likelihood(learner, log):
     data = di.load_log(log).select([0])
-    every = 5 if learner.startswith("batched") else None
+    every = 5 if learner.startswith("batched") or learner == "actor-critic" else None
     rule = build_learner(learner, {}, data.num_actions, every=every)
     assert rule.free_scale_parameters() == []  # the defaults are an identified model
     mechanism = build_mechanism("congestion", data, ridge=None)

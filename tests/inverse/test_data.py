@@ -5,13 +5,20 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 import torch
 
+import diml_envs
+from diml_inverse import LBFGS, Fixed, LearningDynamics, fit
 from diml_inverse.data import LogError, TrajectoryDataset, load_log
+from diml_inverse.learners import LogitQ, MemoryK
+from diml_inverse.maximise import Sample, maximise
+from diml_inverse.mechanisms import Congestion, TabularAnonymous, TabularJoint
+from diml_inverse.metrics import payoff_difference_r2
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 NAN = float("nan")
@@ -415,3 +422,172 @@ def test_people_in_prisoners_dilemmas_load_by_table():
     data = TrajectoryDataset.from_table(rows.assign(agent="me"), num_actions=2, columns={"action": "my"})
     assert (data.num_episodes, data.num_choices) == (32_614, 168_386)
     assert data.mask.sum(1).unique().numel() > 1  # supergames of random length
+
+
+# Weights, and agents who take no part in an episode
+
+LOGIT = dict(step_size=Fixed(0.3), inverse_temperature=Fixed(6.0), exploration=Fixed(0.05))
+
+
+def entry_log():
+    """Five episodes of four agents; who takes part in which, and what they did."""
+    present = np.array([[1, 1, 1, 1], [1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 1, 0], [1, 0, 0, 0]], dtype=bool)
+    actions = np.random.default_rng(0).integers(0, 3, (5, 9, 4))
+    return actions, present
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_absent_agents_neither_count_nor_choose(weighted):
+    """The likelihood is that of each episode alone, as a log of those who took part."""
+    actions, present = entry_log()
+    pi = np.random.default_rng(1).dirichlet(np.ones(3), (5, 9, 4))
+    data = TrajectoryDataset.from_arrays(actions, 3, present=present, probabilities=pi)
+    assert data.num_choices == present.sum() * 9
+    data = data.weighted_by_probabilities() if weighted else data
+    mechanism = Congestion((3,) * 4)
+    mechanism.linear.data, mechanism.quadratic.data = torch.rand(2, 3, dtype=torch.float64)
+    whole = LearningDynamics(mechanism, LogitQ((3,) * 4, **LOGIT)).log_likelihood(data)
+    for e in range(5):
+        sizes = (3,) * int(present[e].sum())
+        alone = TrajectoryDataset.from_arrays(
+            actions[e : e + 1, :, present[e]], sizes, probabilities=pi[e : e + 1, :, present[e]]
+        )
+        alone = alone.weighted_by_probabilities() if weighted else alone
+        small = Congestion(sizes)
+        small.load_state_dict(mechanism.state_dict())
+        model = LearningDynamics(small, LogitQ(sizes, **LOGIT))
+        torch.testing.assert_close(model.log_likelihood(alone)[0], whole[e], rtol=1e-10, atol=1e-10)
+
+
+def test_absences_are_read_only_where_they_are_said_to_be_meant():
+    actions, present = entry_log()
+    e, t, i = (k.ravel() for k in np.indices(actions.shape))
+    table = pandas.DataFrame({"episode": e, "step": t, "agent": i, "action": actions.ravel(), "payoff": 1.0})
+    entered = table[present[e, i]].sample(frac=1, random_state=0)
+    with pytest.raises(
+        LogError, match=r"none of \['1'\].*took no part in a whole episode.*allow_absent=True"
+    ):
+        TrajectoryDataset.from_table(entered, num_actions=3)
+    data = TrajectoryDataset.from_table(entered, num_actions=3, allow_absent=True)
+    np.testing.assert_array_equal(data.present, present)
+    assert torch.equal(data.observed()[:, 0], data.present)
+    np.testing.assert_array_equal(
+        data.actions[data.observed()], actions[np.broadcast_to(present[:, None], actions.shape)]
+    )
+    assert data.payoffs.isnan()[~data.observed()].all() and not data.payoffs.isnan()[data.observed()].any()
+    late = entered[~((entered.episode == 0) & (entered.agent == 2) & (entered.step == 8))]
+    with pytest.raises(LogError, match=r"step 8, found none of \['2'\]"):
+        TrajectoryDataset.from_table(late, num_actions=3, allow_absent=True)
+    everybody = TrajectoryDataset.from_table(table, num_actions=3, allow_absent=True)
+    assert everybody.present is None
+
+
+def test_absent_agents_are_refused_where_who_is_there_matters():
+    actions, present = entry_log()
+    data = TrajectoryDataset.from_arrays(actions, 3, present=present)
+    sizes = data.num_actions
+    with pytest.raises(TypeError, match="absent agents.*found TabularJoint"):
+        LearningDynamics(TabularJoint(sizes), LogitQ(sizes, **LOGIT)).log_likelihood(data)
+    with pytest.raises(ValueError, match="counts of 3 others in every situation; found from 0 to 3"):
+        LearningDynamics(TabularAnonymous(sizes), LogitQ(sizes, **LOGIT)).log_likelihood(data)
+    with pytest.raises(TypeError, match="does not read the others' actions.*found MemoryK"):
+        LearningDynamics(Congestion(sizes), MemoryK(sizes)).log_likelihood(data)
+    with pytest.raises(LogError, match="episode 1: expected somebody"):
+        TrajectoryDataset.from_arrays(actions[:2], 3, present=[[True] * 4, [False] * 4])
+
+
+def test_a_fit_with_entry_recovers_payoff_differences():
+    """Two copies of one game, of 4 and of 2 of the agents: costs depend on who is there."""
+    game = diml_envs.Congestion(4, 3, linear=[0.5, 1.0, 0.2], quadratic=[0.1, 0.0, 0.3], toll=[0, 0, 0])
+    few = diml_envs.Congestion(2, 3, linear=[0.5, 1.0, 0.2], quadratic=[0.1, 0.0, 0.3], toll=[0, 0, 0])
+    rule = diml_envs.LogitQ(step_size=0.3, inverse_temperature=3.0, exploration=0.05)
+    one = diml_envs.simulate(game, rule, episodes=40, horizon=40, seed=0)
+    two = diml_envs.simulate(few, rule, episodes=40, horizon=40, seed=1)
+    actions = np.concatenate([one.actions, np.zeros_like(one.actions)])
+    actions[40:, :, 1:3] = two.actions
+    present = np.ones((80, 4), dtype=bool)
+    present[40:, [0, 3]] = False
+    data = TrajectoryDataset.from_arrays(actions, 3, present=present)
+    known = LOGIT | {"inverse_temperature": Fixed(3.0)}
+    result = fit(data, Congestion(data.num_actions), LogitQ(data.num_actions, **known), progress=False)
+    truth = Congestion(data.num_actions)
+    truth.linear.data, truth.quadratic.data = (torch.tensor(c) for c in (game.linear, game.quadratic))
+    assert payoff_difference_r2(result.mechanism, truth, data) > 0.95
+    with pytest.raises(TypeError, match="everybody takes part"):
+        payoff_difference_r2(result.mechanism, game, data)
+    assert result.num_choices == 40 * 40 * 6 and float(result.situations.visits.sum()) == result.num_choices
+
+
+def test_weights_are_logged_probabilities_where_known_and_actions_elsewhere():
+    pi = [[[[0.75, 0.25], [np.nan, np.nan]], [[1.0, 0.0], [0.5, 0.5]]]]
+    data = TrajectoryDataset.from_arrays([[[0, 1], [0, 0]]], 2, probabilities=pi)
+    soft = data.weighted_by_probabilities()
+    assert soft.weights.tolist() == [[[[0.75, 0.25], [0.0, 1.0]], [[1.0, 0.0], [0.5, 0.5]]]]
+    assert soft.select([0]).weights is not None and soft.num_choices == 4
+    with pytest.raises(
+        LogError, match="expected a log with the learners' own choice probabilities, found none"
+    ):
+        TrajectoryDataset.from_arrays([[[0, 1]]], 2).weighted_by_probabilities()
+    closed = TrajectoryDataset.from_arrays(
+        [[[0, 1]]],
+        2,
+        probabilities=[[[[0.75, 0.25], [0.5, 0.5]]]],
+        available=[[[[True, False], [True, True]]]],
+    )
+    with pytest.raises(LogError, match="expected probability 0 for closed actions"):
+        closed.weighted_by_probabilities()
+
+
+def test_one_hot_probabilities_are_actions():
+    actions, present = entry_log()
+    data = TrajectoryDataset.from_arrays(
+        actions, 3, probabilities=np.eye(3)[actions], lengths=[9, 2, 4, 9, 1]
+    )
+    model = LearningDynamics(Congestion((3,) * 4), LogitQ((3,) * 4, **LOGIT))
+    torch.testing.assert_close(
+        model.log_likelihood(data.weighted_by_probabilities()),
+        model.log_likelihood(data),
+        rtol=1e-12,
+        atol=1e-12,
+    )
+
+
+def test_probabilities_as_weights_estimate_with_less_noise_than_actions():
+    """25 logs of 6 episodes: the standard error of the payoff differences at least halves."""
+    game = diml_envs.Congestion(3, 3, seed=1)
+    rule = diml_envs.LogitQ(step_size=0.3, inverse_temperature=3.0, exploration=0.05)
+    log = diml_envs.simulate(game, rule, episodes=150, horizon=15, seed=0)
+    data = TrajectoryDataset.from_arrays(log.actions, 3, probabilities=log.probabilities)
+    known = LOGIT | {"inverse_temperature": Fixed(3.0)}
+
+    def spread(part):
+        found = []
+        for k in range(25):
+            mechanism = Congestion((3,) * 3)
+            model = LearningDynamics(mechanism, LogitQ((3,) * 3, **known))
+            maximise(model, Sample.of(part.select(range(6 * k, 6 * k + 6)), model), LBFGS(max_steps=30))
+            load = mechanism.linear + 4 * mechanism.quadratic  # slopes of cost at load 2
+            found.append((load - load.mean()).detach())
+        return float(torch.stack(found).std(0).mean())
+
+    assert spread(data.weighted_by_probabilities()) < 0.5 * spread(data)
+
+
+def test_a_fit_in_float32_is_the_fit_in_float64():
+    game = diml_envs.Congestion(3, 3, seed=1)
+    rule = diml_envs.LogitQ(step_size=0.3, inverse_temperature=3.0, exploration=0.05)
+    log = diml_envs.simulate(game, rule, episodes=30, horizon=30, seed=0)
+    known = LOGIT | {"inverse_temperature": Fixed(3.0)}
+    data = TrajectoryDataset.from_arrays(log.actions, 3, probabilities=log.probabilities)
+    for part in (data, data.weighted_by_probabilities()):
+        exact, rough = (
+            fit(
+                part,
+                Congestion((3,) * 3),
+                LogitQ((3,) * 3, **known),
+                optimizer=LBFGS(dtype=dtype),
+                progress=False,
+            )
+            for dtype in (torch.float64, torch.float32)
+        )
+        assert abs(exact.log_likelihood - rough.log_likelihood) < 0.01

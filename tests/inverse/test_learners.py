@@ -13,7 +13,28 @@ from torch.autograd import gradcheck
 
 import diml_envs
 from diml_inverse import Bounded, Fixed, LearningDynamics, Positive, TrajectoryDataset
-from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ, MemoryK, StaticLogit, Uniform
+from diml_inverse.learners import (
+    EWA,
+    FAQ,
+    ActorCritic,
+    BanditQ,
+    Batched,
+    Exp3,
+    FictitiousPlay,
+    ForgettingQ,
+    Hedge,
+    LogitQ,
+    MemoryK,
+    PlugIn,
+    PolicyGradient,
+    RegretMatching,
+    RegretMatchingPlus,
+    Reinforce,
+    ReplayedQ,
+    RothErev,
+    StaticLogit,
+    Uniform,
+)
 from diml_inverse.mechanisms import Known
 
 SIZES = (2, 4, 3)
@@ -74,6 +95,152 @@ ORACLES = {
             initial=v(0.5, [1.0, -2.0, 0.0]),
         ),
     ),
+    "FAQ": (
+        lambda v: diml_envs.FAQ(
+            v(0.3, [0.1, 0.5, 1.0]),
+            v(2.0, BETAS),
+            v(0.3, [0.5, 1.0, 0.2]),
+            v(0.06, [0.0, 0.2, 0.5]),
+            v(0.5, [1.0, -2.0, 0.0]),
+        ),
+        lambda s, v: FAQ(
+            s,
+            step_size=v(0.3, [0.1, 0.5, 1.0]),
+            inverse_temperature=v(2.0, BETAS),
+            threshold=v(0.3, [0.5, 1.0, 0.2]),
+            exploration=v(0.06, [0.0, 0.2, 0.5]),
+            initial=v(0.5, [1.0, -2.0, 0.0]),
+        ),
+    ),
+    "Exp3": (
+        lambda v: diml_envs.Exp3(v(0.02, [0.01, 0.02, 0.05]), 0.0, v(0.1, [0.1, 0.2, 0.3])),
+        lambda s, v: Exp3(s, step_size=v(0.02, [0.01, 0.02, 0.05]), exploration=v(0.1, [0.1, 0.2, 0.3])),
+    ),
+    "Exp3-IX": (
+        lambda v: diml_envs.Exp3(v(0.1, [0.1, 0.05, 0.02]), v(0.05, [0.1, 0.05, 0.02]), 0.0),
+        lambda s, v: Exp3(
+            s, step_size=v(0.1, [0.1, 0.05, 0.02]), implicit_exploration=v(0.05, [0.1, 0.05, 0.02])
+        ),
+    ),
+    "Reinforce": (
+        lambda v: diml_envs.Reinforce(
+            v(0.4, [0.1, 0.5, 0.7]),
+            v(0.2, [0.1, 0.0, 1.0]),
+            v(0.5, [1.0, -2.0, 0.0]),
+            v(0.06, [0.0, 0.2, 0.5]),
+        ),
+        lambda s, v: Reinforce(
+            s,
+            step_size=v(0.4, [0.1, 0.5, 0.7]),
+            baseline_step=v(0.2, [0.1, 0.0, 1.0]),
+            initial_baseline=v(0.5, [1.0, -2.0, 0.0]),
+            exploration=v(0.06, [0.0, 0.2, 0.5]),
+        ),
+    ),
+    "policy gradient": (
+        lambda v: diml_envs.PolicyGradient(v(0.4, [0.1, 0.5, 0.7]), v(0.06, [0.0, 0.2, 0.5])),
+        lambda s, v: PolicyGradient(
+            s, step_size=v(0.4, [0.1, 0.5, 0.7]), exploration=v(0.06, [0.0, 0.2, 0.5])
+        ),
+    ),
+    "optimistic Hedge": (
+        lambda v: diml_envs.Hedge(
+            v(0.5, [0.1, 0.5, 1.0]), v(0.3, [0.0, 0.3, 1.0]), v(0.1, [0.1, 0.0, 0.7]), v(1.0, [0.0, 0.5, 2.0])
+        ),
+        lambda s, v: Hedge(
+            s,
+            step_size=v(0.5, [0.1, 0.5, 1.0]),
+            forgetting=v(0.3, [0.0, 0.3, 1.0]),
+            exploration=v(0.1, [0.1, 0.0, 0.7]),
+            optimism=v(1.0, [0.0, 0.5, 2.0]),
+        ),
+    ),
+    "fictitious play": (
+        lambda v: diml_envs.FictitiousPlay(
+            v(3.0, BETAS), v(0.1, [0.0, 0.3, 1.0]), v(2.0, [0.0, 1.0, 5.0]), v(0.5, [1.0, -2.0, 0.0]), 0.05
+        ),
+        lambda s, v: FictitiousPlay(
+            s,
+            inverse_temperature=v(3.0, BETAS),
+            forgetting=v(0.1, [0.0, 0.3, 1.0]),
+            prior_weight=v(2.0, [0.0, 1.0, 5.0]),
+            initial=v(0.5, [1.0, -2.0, 0.0]),
+            exploration=Fixed(0.05),
+        ),
+    ),
+    "EWA": (
+        lambda v: diml_envs.EWA(
+            v(2.0, BETAS),
+            v(0.5, [0.0, 0.3, 1.0]),
+            v(0.9, [1.0, 0.0, 0.8]),
+            v(0.8, [0.0, 0.9, 1.0]),
+            v(2.0, [0.0, 1.0, 5.0]),
+            v(0.5, [1.0, -2.0, 0.0]),
+            v(0.06, [0.0, 0.2, 0.5]),
+        ),
+        lambda s, v: EWA(
+            s,
+            inverse_temperature=v(2.0, BETAS),
+            delta=v(0.5, [0.0, 0.3, 1.0]),
+            phi=v(0.9, [1.0, 0.0, 0.8]),
+            rho=v(0.8, [0.0, 0.9, 1.0]),
+            initial_experience=v(2.0, [0.0, 1.0, 5.0]),
+            initial=v(0.5, [1.0, -2.0, 0.0]),
+            exploration=v(0.06, [0.0, 0.2, 0.5]),
+        ),
+    ),
+    "EWA without experience": (
+        lambda v: diml_envs.EWA(v(2.0, BETAS), 0.5, 0.9, v(0.0, [0.0, 0.5, 1.0]), 0.0, 0.7),
+        lambda s, v: EWA(
+            s,
+            inverse_temperature=v(2.0, BETAS),
+            delta=Fixed(0.5),
+            phi=Fixed(0.9),
+            rho=v(0.0, [0.0, 0.5, 1.0]),
+            initial_experience=Fixed(0.0),
+            initial=Fixed(0.7),
+        ),
+    ),
+    "forgetting Q": (
+        lambda v: diml_envs.ForgettingQ(
+            v(0.3, [0.1, 0.5, 1.0]),
+            v(2.0, BETAS),
+            v(0.06, [0.0, 0.2, 0.5]),
+            v(0.5, [1.0, -2.0, 0.0]),
+            v(0.2, [0.0, 0.5, 1.0]),
+        ),
+        lambda s, v: ForgettingQ(
+            s,
+            step_size=v(0.3, [0.1, 0.5, 1.0]),
+            inverse_temperature=v(2.0, BETAS),
+            exploration=v(0.06, [0.0, 0.2, 0.5]),
+            initial=v(0.5, [1.0, -2.0, 0.0]),
+            forgetting=v(0.2, [0.0, 0.5, 1.0]),
+        ),
+    ),
+    "regret matching": (
+        lambda v: diml_envs.RegretMatching(v(0.06, [0.0, 0.2, 0.5])),
+        lambda s, v: RegretMatching(s, exploration=v(0.06, [0.0, 0.2, 0.5])),
+    ),
+    "regret matching without exploration": (
+        lambda v: diml_envs.RegretMatching(0.0),
+        lambda s, v: RegretMatching(s),
+    ),
+    "regret matching+": (
+        lambda v: diml_envs.RegretMatchingPlus(v(0.06, [0.0, 0.2, 0.5])),
+        lambda s, v: RegretMatchingPlus(s, exploration=v(0.06, [0.0, 0.2, 0.5])),
+    ),
+    "Roth-Erev": (
+        lambda v: diml_envs.RothErev(
+            v(0.1, [0.0, 0.3, 1.0]), v(1.0, [0.2, 3.0, 9.0]), v(0.06, [0.0, 0.2, 0.5])
+        ),
+        lambda s, v: RothErev(
+            s,
+            forgetting=v(0.1, [0.0, 0.3, 1.0]),
+            initial=v(1.0, [0.2, 3.0, 9.0]),
+            exploration=v(0.06, [0.0, 0.2, 0.5]),
+        ),
+    ),
 }
 
 INNER = {
@@ -84,9 +251,67 @@ INNER = {
     "bandit Q": lambda s: BanditQ(
         s, step_size=Bounded(0.4), inverse_temperature=Positive(2.0), exploration=Fixed(0.1)
     ),
+    "FAQ": lambda s: FAQ(
+        s,
+        step_size=Bounded(0.4),
+        inverse_temperature=Positive(2.0),
+        threshold=Bounded(0.3),
+        exploration=Bounded(0.1),
+        initial=Positive(0.2),
+    ),
+    "Reinforce": lambda s: Reinforce(
+        s,
+        step_size=Positive(0.7),
+        baseline_step=Bounded([0.2, 0.3, 0.4][: len(s)]),
+        initial_baseline=Positive(0.3),
+        exploration=Bounded(0.1),
+    ),
+    "EWA": lambda s: EWA(
+        s,
+        inverse_temperature=Positive(2.0),
+        delta=Bounded([0.2, 0.5, 0.9][: len(s)]),
+        phi=Bounded(0.8),
+        rho=Bounded(0.6),
+        initial_experience=Positive(1.5),
+    ),
+    "Roth-Erev": lambda s: RothErev(
+        s, forgetting=Bounded(0.1), initial=Positive(6.0), exploration=Bounded(0.1)
+    ),
 }
 RULES = {
     **INNER,
+    "optimistic Hedge": lambda s: Hedge(
+        s, step_size=Positive(0.7), forgetting=Bounded([0.2, 0.3, 0.4][: len(s)]), optimism=Positive(0.8)
+    ),
+    "fictitious play": lambda s: FictitiousPlay(
+        s,
+        inverse_temperature=Positive(2.0),
+        forgetting=Bounded(0.2),
+        prior_weight=Positive([0.5, 1.0, 2.0][: len(s)]),
+        exploration=Bounded(0.1),
+    ),
+    "fictitious play without a prior": lambda s: FictitiousPlay(
+        s, inverse_temperature=Positive(2.0), prior_weight=Fixed(0.0), initial=Fixed(0.4)
+    ),
+    "EWA of one experience, one number per agent": lambda s: EWA(
+        s,
+        inverse_temperature=Fixed(2.0),
+        delta=Fixed(0.0),
+        phi=Bounded(0.8, agents=len(s)),
+        rho=Fixed(0.0),
+        initial_experience=Fixed(0.0),
+        exploration=Bounded(0.1, agents=len(s)),
+    ),
+    "forgetting Q": lambda s: ForgettingQ(
+        s,
+        step_size=Bounded(0.4),
+        inverse_temperature=Positive(2.0),
+        forgetting=Bounded([0.2, 0.3, 0.4][: len(s)]),
+        exploration=Fixed(0.1),
+        initial=Bounded(0.3, -1.0, 1.0),
+    ),
+    "regret matching": lambda s: RegretMatching(s, exploration=Bounded(0.1)),
+    "regret matching+": lambda s: RegretMatchingPlus(s, exploration=Bounded([0.1, 0.2, 0.3][: len(s)])),
     "logit-Q, one number per agent": lambda s: LogitQ(
         s,
         step_size=Bounded(0.4, agents=len(s)),
@@ -104,6 +329,30 @@ RULES = {
     "uniform": Uniform,
     "memory 0": lambda s: noisy(MemoryK(s, memory=0)),
     "memory 2": lambda s: noisy(MemoryK(s, memory=2)),
+    "Exp3": lambda s: Exp3(
+        s, step_size=Positive(0.2), implicit_exploration=Positive(0.1), exploration=Bounded(0.1)
+    ),
+    "policy gradient": lambda s: PolicyGradient(s, step_size=Positive(0.7), exploration=Bounded(0.1)),
+    "FAQ, plugged in until exact": lambda s: PlugIn(INNER["FAQ"](s), iterations=12),
+    "Reinforce, plugged in until exact": lambda s: PlugIn(INNER["Reinforce"](s), iterations=12),
+    "replayed Q": lambda s: ReplayedQ(
+        s,
+        step_size=Bounded(0.4),
+        inverse_temperature=Positive(2.0),
+        exploration=Bounded(0.1),
+        forgetting=Bounded(0.1),
+        initial=Positive(0.3),
+    ),
+    "actor-critic, every 3": lambda s: ActorCritic(
+        s,
+        step_size=Positive(0.7),
+        value_step=Bounded(0.2),
+        discount=Bounded(0.9),
+        trace=Bounded(0.8),
+        entropy=Positive(0.1),
+        every=3,
+        innovation=Positive(0.4),
+    ),
     **{
         f"{name}, every {m}{', innovation' * more}": lambda s, f=f, m=m, more=more: Batched(
             f(s), every=m, innovation=Positive(0.4) if more else None
@@ -112,6 +361,7 @@ RULES = {
     },
 }
 NO_PAYOFFS = ("uniform", "memory 0", "memory 2")
+NOT_BELOW_ZERO = ("Roth-Erev",)  # simulators that refuse negative payoffs
 
 
 def noisy(rule):
@@ -139,9 +389,11 @@ def step_by_step(rule, actions, payoffs):
 
 @pytest.mark.parametrize("shared", [True, False], ids=["shared", "per agent"])
 @pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)
-@pytest.mark.parametrize("oracle", ORACLES.values(), ids=ORACLES)
-def test_replayed_policies_are_the_probabilities_the_simulator_drew_from(oracle, game, shared):
-    n = game.num_agents
+@pytest.mark.parametrize("name", ORACLES)
+def test_replayed_policies_are_the_probabilities_the_simulator_drew_from(name, game, shared):
+    oracle, n = ORACLES[name], game.num_agents
+    if name in NOT_BELOW_ZERO:
+        game = diml_envs.Subsidy(game, rates=[12.0] * max(game.num_actions))
     simulator = oracle[0](lambda one, many: one if shared else many[:n])
     rule = oracle[1](game.num_actions, lambda one, many: Fixed(one if shared else many[:n]))
     log = diml_envs.simulate(game, simulator, episodes=4, horizon=140, seed=7)
@@ -217,7 +469,9 @@ def test_log_choice_is_the_entry_of_log_policy(name, masked):
         torch.testing.assert_close(policy.exp().sum(-1), torch.ones(actions.shape, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("name", [name for name in RULES if "memory" not in name and "every" not in name])
+@pytest.mark.parametrize(
+    "name", [name for name in RULES if RULES[name]((4, 4)).initial_state(1).shape[-1] == 4]
+)
 def test_closed_actions_give_their_probability_to_the_open_ones(name):
     """Given the attractions, closing an action is a softmax and a uniform share over fewer actions."""
     rule = RULES[name]((4, 4))
@@ -243,8 +497,70 @@ def test_logit_q_by_hand():
     )
 
 
-def test_bandit_q_reads_the_payoff_of_the_chosen_action_only():
-    rule, (actions, payoffs) = RULES["bandit Q"](SIZES), random_play(SIZES)
+def test_regret_matching_by_hand():
+    """Action 0 at payoffs (0, 2, 1), then (1, -3, 1.5): R = (0, 2, 1), then (0, -2, 1.5) or clipped."""
+    actions = torch.zeros(1, 4, 1, dtype=torch.int64)
+    payoffs = torch.tensor([[0.0, 2.0, 1.0], [1.0, -3.0, 1.5], [0.0, 1.0, 0.0], [9.0, 9.0, 9.0]]).double()
+    payoffs = payoffs.reshape(1, 4, 1, 3)
+    expected = {
+        RegretMatching: [[1 / 3] * 3, [0, 2 / 3, 1 / 3], [0, 0, 1], [0, 0, 1]],
+        RegretMatchingPlus: [[1 / 3] * 3, [0, 2 / 3, 1 / 3], [0, 0, 1], [0, 0.4, 0.6]],
+    }
+    for build, shares in expected.items():
+        rule = build((3,), exploration=Fixed(0.3))
+        policy = rule.log_policy(rule.replay(actions, payoffs)).exp()[0, :, 0]
+        by_hand = 0.7 * torch.tensor(shares, dtype=torch.float64) + 0.1
+        torch.testing.assert_close(policy, by_hand, **EXACT)
+
+
+def test_choice_is_uniform_where_no_open_action_weighs_anything():
+    rule = RegretMatching((3, 2))
+    state = torch.tensor([[[-1.0, 0.0, -2.0], [1.0, 3.0, 9.0]]], dtype=torch.float64, requires_grad=True)
+    policy = rule.log_policy(state).exp()
+    expected = torch.tensor([[[1 / 3] * 3, [0.25, 0.75, 0.0]]], dtype=torch.float64)
+    torch.testing.assert_close(policy, expected, **EXACT)
+    closed = torch.tensor([[[True, True, False], [True, True, False]]])
+    policy = rule.log_policy(state, closed).exp()
+    torch.testing.assert_close(policy[0, 0], torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64), **EXACT)
+    rule.log_choice(state, torch.tensor([[1, 1]])).sum().backward()
+    slope = torch.tensor([[[0.0, 0.0, 0.0], [-1 / 4, 1 / 3 - 1 / 4, 0.0]]], dtype=torch.float64)
+    torch.testing.assert_close(state.grad, slope, **EXACT)
+
+
+def test_propensities_may_be_used_up_but_payoffs_pass_through_zero_smoothly():
+    """One choice of action 0, q_0 = 2: log of (2 + u) / (4 + u), u on both sides of 0; none left at -2."""
+    rule = RothErev((2,), initial=Fixed(2.0))
+    actions, mask = torch.zeros(1, 2, 1, dtype=torch.int64), torch.ones(1, 2, dtype=torch.bool)
+    for u in (-1.5, -1e-9, 0.0, 1e-9, 3.0):
+        payoffs = torch.full((1, 2, 1, 2), u, dtype=torch.float64, requires_grad=True)
+        total = rule.log_likelihood(actions, payoffs, mask)
+        assert total.item() == pytest.approx(math.log(0.5) + math.log((2 + u) / (4 + u)), abs=1e-12)
+        total.sum().backward()
+        assert payoffs.grad[0, 0, 0, 0].item() == pytest.approx(1 / (2 + u) - 1 / (4 + u), rel=1e-10)
+    gone = rule.log_likelihood(actions, torch.full((1, 2, 1, 2), -2.5, dtype=torch.float64), mask)
+    assert torch.isfinite(gone).all() and gone < -1e29
+
+
+def test_rules_refuse_parameters_outside_their_domains():
+    shares = {"inverse_temperature": Fixed(1.0), "delta": Fixed(0.5), "phi": Fixed(0.9), "rho": Fixed(0.9)}
+    for name in ("delta", "phi", "rho"):
+        with pytest.raises(ValueError, match=f"{name}: expected a share from 0 to 1; found 1.5"):
+            EWA(SIZES, **{**shares, name: Fixed(1.5)})
+    with pytest.raises(ValueError, match="initial_experience: expected a number of steps, 0 or more"):
+        EWA(SIZES, **shares, initial_experience=Fixed(-1.0))
+    with pytest.raises(ValueError, match="prior_weight: expected a number of steps, 0 or more"):
+        FictitiousPlay(SIZES, inverse_temperature=Fixed(1.0), prior_weight=Fixed([1.0, -2.0, 0.0]))
+    with pytest.raises(ValueError, match="initial: expected a propensity above 0; found 0.0"):
+        RothErev(SIZES, initial=Fixed(0.0))
+    with pytest.raises(ValueError, match="forgetting: expected a share"):
+        ForgettingQ(
+            SIZES, step_size=Fixed(0.1), inverse_temperature=Fixed(1.0), forgetting=Fixed([0.0, -0.1, 1.0])
+        )
+
+
+@pytest.mark.parametrize("name", ["bandit Q", "forgetting Q", "Roth-Erev"])
+def test_bandit_rules_read_the_payoff_of_the_chosen_action_only(name):
+    rule, (actions, payoffs) = RULES[name](SIZES), random_play(SIZES)
     chosen = torch.nn.functional.one_hot(actions, 4).bool()
     noise = torch.where(chosen, payoffs, 1e6)
     torch.testing.assert_close(rule.replay(actions, payoffs), rule.replay(actions, noise), **EXACT)
@@ -255,21 +571,24 @@ def test_a_payoff_constant_per_situation_is_invisible_under_full_information_onl
     shifted = payoffs + torch.randn(
         3, 10, 3, 1, generator=torch.Generator().manual_seed(1), dtype=torch.float64
     )
-    for name in ("logit-Q", "Hedge", "static logit"):
+    names = ("logit-Q", "Hedge", "static logit", "optimistic Hedge", "fictitious play", "regret matching")
+    for name in names:
         rule = RULES[name](SIZES)
         torch.testing.assert_close(
             rule.log_policy(rule.replay(actions, payoffs)),
             rule.log_policy(rule.replay(actions, shifted)),
             **EXACT,
         )
-    rule = RULES["bandit Q"](SIZES)
-    gap = rule.log_policy(rule.replay(actions, payoffs)) - rule.log_policy(rule.replay(actions, shifted))
-    assert gap.abs().max() > 0.1
+    for name in ("bandit Q", "forgetting Q", "EWA", "Roth-Erev"):
+        rule = RULES[name](SIZES)
+        gap = rule.log_policy(rule.replay(actions, payoffs)) - rule.log_policy(rule.replay(actions, shifted))
+        assert gap.abs().max() > 0.1
 
 
 def test_scale_parameters_only_multiply_the_payoffs():
     actions, payoffs = random_play(SIZES)
-    for name in ("logit-Q, one number per agent", "bandit Q", "Hedge", "plain Hedge", "static logit"):
+    names = ("logit-Q, one number per agent", "bandit Q", "Hedge", "plain Hedge", "static logit")
+    for name in (*names, "optimistic Hedge", "fictitious play", "EWA", "forgetting Q"):
         rule = RULES[name](SIZES)
         for scale in rule.scale_parameters:
             if hasattr(rule, "initial"):
@@ -277,6 +596,17 @@ def test_scale_parameters_only_multiply_the_payoffs():
             plain = rule.log_policy(rule.replay(actions, payoffs))
             setattr(rule, scale, Fixed((getattr(rule, scale)() / 4).detach().reshape(-1).tolist()))
             torch.testing.assert_close(rule.log_policy(rule.replay(actions, 4 * payoffs)), plain, **EXACT)
+
+
+def test_regrets_have_no_scale_and_propensities_that_of_their_start():
+    actions, payoffs = random_play(SIZES)
+    for name in ("regret matching", "regret matching+", "Roth-Erev"):
+        rule = RULES[name](SIZES)
+        plain = rule.log_policy(rule.replay(actions, payoffs))
+        if name == "Roth-Erev":
+            assert rule.payoff_scale() == pytest.approx(1 / 6) and rule.free_scale_parameters() == ["initial"]
+            rule.initial = Fixed(24.0)
+        torch.testing.assert_close(rule.log_policy(rule.replay(actions, 4 * payoffs)), plain, **EXACT)
 
 
 @pytest.mark.parametrize("innovation", [None, 0.6], ids=["plain", "innovation"])
@@ -333,7 +663,7 @@ def test_batched_refuses_what_it_cannot_use(unchecked):
         rule.replay(actions, payoffs)
     with pytest.raises(ValueError, match="whose learners exposed none|learners exposed none"):
         rule.replay(actions, payoffs, torch.full_like(actions, -1))
-    with pytest.raises(ValueError, match=r"give Batched\(rule, every=...\) to simulate"):
+    with pytest.raises(ValueError, match=r"give Batched\(..., every=...\) to simulate"):
         rule.update(rule.initial_state(3), actions[:, 0], payoffs[:, 0])
     with pytest.raises(ValueError, match="at least 1 step per batch"):
         Batched(Hedge(SIZES, step_size=Fixed(1.0)), every=0)
@@ -399,7 +729,7 @@ def test_learner_parameters_are_listed_by_name(name):
 
 
 def test_extreme_attractions_stay_finite():
-    for name in ("logit-Q", "Hedge", "bandit Q", "plain Hedge"):
+    for name in ("regret matching", "Roth-Erev", "logit-Q", "Hedge", "bandit Q", "plain Hedge"):
         rule = RULES[name](SIZES)
         state = torch.zeros(1, 3, 4, dtype=torch.float64)
         state[..., 0], state[..., 1] = 1e8, -1e8

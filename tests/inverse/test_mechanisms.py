@@ -16,18 +16,34 @@ import diml_envs
 from diml_inverse import Fixed, LearningDynamics, TrajectoryDataset
 from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ
 from diml_inverse.mechanisms import (
+    AdditivePairwise,
+    ByContext,
     Congestion,
     JointMechanism,
     Known,
+    LinearInContext,
+    NetworkGame,
+    NeuralAggregative,
     NeuralAnonymous,
     NeuralJoint,
+    NeuralNeighbours,
+    Offset,
     PublicGoods,
+    TabularAggregative,
     TabularAnonymous,
     TabularJoint,
+    TabularNetwork,
 )
 
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
 EQUAL, UNEQUAL = (3, 3, 3, 3), (2, 4, 3)
+SIZES = {"symmetric": False, "levels": [[0, 1, 0, 0], [0, 0.5, 1, 2.5], [1, 2, 0.1, 0]]}
+CHAIN = [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
+STAR = [[0, 1, 2, 0.5], [1, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0]]
+RING = [[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]]
+ROLES = ("buyer", "seller", "buyer", "seller")
+TWO_ROLES = ("buyer", "seller", "buyer")
+LEVELS = [[0.5, -1.0], [2.0, 0.0]]
 
 
 class Product(JointMechanism):
@@ -39,6 +55,12 @@ class Product(JointMechanism):
 
     def joint_payoffs(self, actions):
         return self.weight * actions.sum(-1, keepdim=True).square()
+
+
+def toll(actions, context=None):
+    """Known payoffs that differ between agents and, with a context, between steps."""
+    steep = np.arange(1, actions.shape[-1] + 1)
+    return -steep * actions**2 * (1.0 if context is None else context[..., :1])
 
 
 FAMILIES = {
@@ -55,6 +77,47 @@ FAMILIES = {
     "public goods": (PublicGoods, EQUAL),
     "known": (lambda s: Known(diml_envs.NeuralJoint(len(s), s, seed=3), s), UNEQUAL),
     "a user's own": (Product, UNEQUAL),
+    "tabular aggregative": (TabularAggregative, EQUAL),
+    "tabular aggregative, unequal": (lambda s: TabularAggregative(s, **SIZES), UNEQUAL),
+    "tabular aggregative, weights": (lambda s: TabularAggregative(s, weights=STAR, symmetric=False), EQUAL),
+    "tabular aggregative, roles": (lambda s: TabularAggregative(s, roles=ROLES), EQUAL),
+    "neural aggregative": (lambda s: NeuralAggregative(s, width=16), EQUAL),
+    "neural aggregative, unequal": (lambda s: NeuralAggregative(s, width=16, **SIZES), UNEQUAL),
+    "neural aggregative, context": (lambda s: NeuralAggregative(s, width=16, context_size=2), EQUAL),
+    "tabular network": (lambda s: TabularNetwork(s, RING), EQUAL),
+    "tabular network, unequal": (lambda s: TabularNetwork(s, CHAIN, symmetric=False), UNEQUAL),
+    "tabular network, roles": (lambda s: TabularNetwork(s, STAR, roles=ROLES), EQUAL),
+    "neural neighbours": (lambda s: NeuralNeighbours(s, RING, width=16), EQUAL),
+    "neural neighbours, context": (
+        lambda s: NeuralNeighbours(s, CHAIN, width=16, context_size=2, symmetric=False),
+        UNEQUAL,
+    ),
+    "network game": (lambda s: NetworkGame(s, STAR), EQUAL),
+    "network game, unequal": (lambda s: NetworkGame(s, CHAIN, highest=1.5), UNEQUAL),
+    "additive pairwise": (AdditivePairwise, UNEQUAL),
+    "additive pairwise, pairs alone": (lambda s: AdditivePairwise(s, joint=None), EQUAL),
+    "additive pairwise, roles": (lambda s: AdditivePairwise(s, roles=ROLES), EQUAL),
+    "tabular joint, roles": (lambda s: TabularJoint(s, roles=(0, 1, 0)), (2, 4, 2)),
+    "neural joint, roles": (lambda s: NeuralJoint(s, width=16, roles=ROLES), EQUAL),
+    "tabular, counts by role": (lambda s: TabularAnonymous(s, roles=ROLES), EQUAL),
+    "tabular, counts by role, unequal": (lambda s: TabularAnonymous(s, roles=TWO_ROLES), (2, 4, 2)),
+    "neural, counts by role": (lambda s: NeuralAnonymous(s, width=16, roles=ROLES), EQUAL),
+    "a table each context": (lambda s: ByContext(TabularJoint(s), LEVELS), UNEQUAL),
+    "a network each context": (lambda s: ByContext(NeuralJoint(s, width=8), LEVELS), UNEQUAL),
+    "a table linear in context": (lambda s: LinearInContext(TabularAnonymous(s), 2), EQUAL),
+    "a toll beside a table": (lambda s: Offset(toll, TabularJoint(s)), UNEQUAL),
+    "a toll beside a network": (lambda s: Offset(toll, NeuralJoint(s, width=8)), UNEQUAL),
+    "a toll that moves with the context": (
+        lambda s: Offset(Known(toll, s, context_size=2), TabularJoint(s)),
+        UNEQUAL,
+    ),
+    "known costs beside a table each context": (
+        lambda s: Offset(ByContext(Congestion(s), LEVELS), ByContext(TabularAnonymous(s), LEVELS)),
+        EQUAL,
+    ),
+    "one agent, aggregative": (TabularAggregative, (3,)),
+    "one agent, network of nobody": (lambda s: TabularNetwork(s, [[0]]), (3,)),
+    "one agent, additive": (AdditivePairwise, (3,)),
     "one agent, tabular": (TabularJoint, (3,)),
     "one agent, network": (lambda s: NeuralJoint(s, width=8), (3,)),
     "one agent, anonymous": (TabularAnonymous, (3,)),
@@ -80,7 +143,7 @@ def play(mechanism, episodes=4, steps=6, seed=0):
     actions = np.stack([rng.integers(0, m, (episodes, steps)) for m in mechanism.num_actions], axis=-1)
     context = None
     if mechanism.context_size:
-        values = np.array([[0.5, -1.0], [2.0, 0.0]])
+        values = np.array(LEVELS)
         context = torch.from_numpy(values[rng.integers(0, 2, (episodes, steps))])
     return torch.from_numpy(actions), context
 
@@ -154,7 +217,13 @@ def test_any_batch_shape_and_any_array_gives_the_same_payoffs(name):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in FAMILIES if "anonymous" in name or name in ("congestion", "public goods")]
+    "name",
+    [
+        name
+        for name in FAMILIES
+        if "anonymous" in name
+        or name in ("congestion", "public goods", "tabular aggregative", "neural aggregative")
+    ],
 )
 def test_anonymous_payoffs_do_not_change_when_the_others_swap_actions(name):
     mechanism = build(name)
@@ -296,7 +365,9 @@ def test_known_takes_torch_and_numpy_functions_with_and_without_context():
 
 
 def test_context_moves_the_payoffs_of_networks_with_one():
-    for name in ("neural joint, context", "neural anonymous, context"):
+    names = [name for name in FAMILIES if name.startswith("neural") and name.endswith("context")]
+    assert len(names) == 4
+    for name in names:
         mechanism = build(name)
         actions, context = play(mechanism)
         gap = mechanism.payoffs(actions, context) - mechanism.payoffs(actions, context + 1)

@@ -19,7 +19,20 @@ from diml_inverse import (
     fit,
     load_result,
 )
-from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ, MemoryK, StaticLogit, Uniform
+from diml_inverse.learners import (
+    ActorCritic,
+    BanditQ,
+    Batched,
+    Hedge,
+    LinearSchedule,
+    LogitQ,
+    MemoryK,
+    PlugIn,
+    Reinforce,
+    ReplayedQ,
+    StaticLogit,
+    Uniform,
+)
 from diml_inverse.mechanisms import (
     Congestion,
     JointMechanism,
@@ -67,6 +80,18 @@ LEARNERS = {
     ),
     "static logit": lambda s: StaticLogit(s, inverse_temperature=Fixed(3.0), exploration=Bounded(0.1)),
     "batched": lambda s: Batched(Hedge(s, step_size=Fixed(0.5)), every=3, innovation=Positive(0.4)),
+    "plugged in": lambda s: PlugIn(
+        Reinforce(s, step_size=Fixed(0.5), baseline_step=Bounded(0.1)), iterations=2
+    ),
+    "actor-critic": lambda s: ActorCritic(
+        s, step_size=Fixed(0.5), value_step=Bounded(0.1), clip=Fixed(0.2), every=3, innovation=Positive(0.4)
+    ),
+    "replayed Q": lambda s: ReplayedQ(
+        s,
+        step_size=Bounded(0.2),
+        inverse_temperature=Fixed(3.0),
+        exploration=LinearSchedule(Fixed(1.0), Fixed(0.05), 10),
+    ),
     "memory": lambda s: MemoryK(s, memory=1, ridge=2.0),
     "memory 0": lambda s: MemoryK(s, memory=0),
     "uniform": Uniform,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from diml_inverse.scan import BLOCK, linear_scan
+from diml_inverse.scan import BLOCK, linear_scan, max_plus_scan
 
 EPISODES, AGENTS, ACTIONS = 2, 3, 2
 STEPS = [0, 1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 300]
@@ -106,3 +106,43 @@ def test_a_decay_per_action_is_not_taken_for_one_per_agent(agents):
 def test_precision_follows_the_drive():
     decay, drive, initial = (value.detach().float() for value in inputs((), 10, None))
     assert linear_scan(decay, drive, initial).dtype == torch.float32
+
+
+def clipped_loop(drive, initial):
+    """s[t+1] = max(s[t] + drive[t], 0), as it is written down."""
+    states = [initial]
+    for t in range(drive.shape[1]):
+        states.append(torch.relu(states[-1] + drive[:, t]))
+    return torch.stack(states, dim=1)
+
+
+@pytest.mark.parametrize("drift", [-0.3, 0.0, 0.3], ids=["mostly at 0", "about even", "mostly above"])
+@pytest.mark.parametrize("steps", STEPS)
+def test_max_plus_scan_equals_loop_in_values_and_gradients(steps, drift):
+    _, drive, initial = inputs((), steps, None)
+    drive = (drive + drift).detach().requires_grad_()
+    ours, plain = max_plus_scan(drive, initial), clipped_loop(drive, initial)
+    assert ours.shape == (EPISODES, steps + 1, AGENTS, ACTIONS)
+    torch.testing.assert_close(ours, plain, **EXACT)
+    assert steps < 10 or drift > 0 or (ours == 0).any()
+    assert torch.equal(ours == 0, plain == 0)  # what is clipped is exactly 0
+    weight = torch.rand(ours.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    pairs = zip(
+        *(torch.autograd.grad((s * weight).sum() + 0 * drive.sum(), (drive, initial)) for s in (ours, plain)),
+        strict=True,
+    )
+    for one, other in pairs:
+        torch.testing.assert_close(one, other, **EXACT)
+
+
+def test_max_plus_scan_has_first_and_second_derivatives():
+    _, drive, initial = inputs((), 5, None)
+    assert gradcheck(max_plus_scan, (drive, initial))
+    assert gradgradcheck(lambda d, s: max_plus_scan(d, s).square(), (drive, initial), fast_mode=True)
+
+
+def test_max_plus_scan_by_hand_and_in_single_precision():
+    """1, then + 2, - 4 (clipped), 0, + 1.5, - 1: 1, 3, 0, 0, 1.5, 0.5."""
+    drive = torch.tensor([2.0, -4.0, 0.0, 1.5, -1.0]).reshape(1, 5, 1, 1)
+    states = max_plus_scan(drive, torch.ones(1, 1, 1))
+    assert states.flatten().tolist() == [1.0, 3.0, 0.0, 0.0, 1.5, 0.5] and states.dtype == torch.float32

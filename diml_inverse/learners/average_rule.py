@@ -1,0 +1,47 @@
+"""What rules that average payoffs share: discounted sums, what they weigh, and a softmax of the ratio."""
+
+import abc
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diml_inverse.learners.base import LinearRule, SoftmaxRule
+from diml_inverse.parameters import LearnerParameter
+
+
+class AverageRule(LinearRule, SoftmaxRule, abc.ABC):
+    """Policy (1 - e) softmax(inverse_temperature S / W) + e / A; a subclass writes how S and W move.
+
+    Both move linearly although their ratio does not, so the state keeps them side by side: the sums S of
+    each action, then their common weight W, [E, n, A + 1].
+    """
+
+    scale_parameters = ("inverse_temperature",)
+    inverse_temperature: LearnerParameter
+
+    def start(self, value: Tensor, weight: Tensor, episodes: int) -> Float[Tensor, "E n _"]:
+        """Sums whose average is `value`, and their weight; each of shape () or (n, 1)."""
+        value, weight = torch.broadcast_tensors(value, weight)
+        columns = [*[value * weight] * self.mask.shape[-1], weight]
+        wide = torch.stack(columns, dim=-1) if value.ndim == 0 else torch.cat(columns, dim=-1)
+        return wide.expand(episodes, self.mask.shape[0], -1)
+
+    def logits(self, state: Tensor) -> Float[Tensor, "*b n A"]:
+        """Inverse_temperature S / W, where 0 / 0 is 0: without a prior nothing has been summed."""
+        sums, weight = state[..., :-1], state[..., -1:]
+        return self.inverse_temperature() * (sums / torch.where(weight > 0, weight, 1.0))
+
+
+def require_weight(**parameters: LearnerParameter) -> None:
+    """Refuse weights below zero.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, parameter in parameters.items():
+        if bool((parameter().detach() < 0).any()):
+            raise ValueError(
+                f"{name}: expected a number of steps, 0 or more; found {parameter.value}; "
+                f"check the value, e.g. {name}=di.Fixed(1.0)"
+            )

@@ -1,0 +1,68 @@
+"""What regret matchers share: choice in proportion to positive regrets, from regrets of zero."""
+
+import abc
+import copy
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from diml_inverse.learners.hedge import Hedge
+from diml_inverse.learners.proportional import ProportionalRule
+from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters, require_shares
+
+
+class RegretRule(ProportionalRule, abc.ABC):
+    """Policy (1 - e) R+ / (sum of R+) + e / A, uniform where no regret is positive; R starts at zero.
+
+    Payoffs c * u with any c > 0 (one for each agent) are the same process, and no parameter fixes c. So a
+    penalty on payoffs cannot shrink what matters: keep it small, and compare payoffs up to scale. At payoffs
+    of exactly zero all regrets are zero and choice is uniform, whatever direction payoffs would move in: the
+    log-likelihood has no gradient there. Start a fit from payoffs that are not zero, such as those of
+    `stand_in`.
+
+    Args:
+        num_actions: number of actions of each agent.
+        exploration: e, the share of uniform choice; none by default, and then a choice whose regret is not
+            positive where another's is has probability 0.
+
+    Raises:
+        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        ValueError: for an exploration outside [0, 1].
+    """
+
+    identifies = (
+        "payoff differences between own actions up to one positive factor for each agent, "
+        "one free constant per context"
+    )
+    fixes_scale = False
+
+    def __init__(self, num_actions: tuple[int, ...], *, exploration: LearnerParameter | None = None):
+        super().__init__(num_actions)
+        exploration = exploration or Fixed(0.0)
+        require_parameters(exploration=exploration)
+        require_shares(exploration=exploration)
+        self.exploration = exploration
+
+    def initial_state(self, episodes: int) -> Float[Tensor, "E n A"]:
+        """Zero."""
+        return torch.zeros(episodes, *self.mask.shape, dtype=torch.float64, device=self.mask.device)
+
+    def weights(self, state: Tensor) -> Float[Tensor, "*b n A"]:
+        """Positive regrets."""
+        return torch.relu(state)
+
+    def stand_in(self) -> Hedge:
+        """A rule with a concave likelihood that prefers the same actions: its payoffs are where to start.
+
+        >>> from diml_inverse.learners import RegretMatching
+        >>> RegretMatching((2, 2)).stand_in().step_size().item()
+        1.0
+        """
+        known = copy.deepcopy(self.exploration)
+        return Hedge(self.num_actions, step_size=Fixed(1.0), exploration=known)
+
+
+def regrets(actions: Int[Tensor, "*b n"], payoffs: Float[Tensor, "*b n A"]) -> Float[Tensor, "*b n A"]:
+    """u(a, c) - u(a_t, c): how much better every action would have been; exactly 0 at the one taken."""
+    return payoffs - payoffs.gather(-1, actions.unsqueeze(-1))

@@ -262,6 +262,7 @@ def test_existing_log_is_neither_overwritten_nor_lost(run, tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "demo").actions, before)
 
 
+@pytest.mark.slow
 def test_python_m_diml_envs_records_with_sb3_learners_in_worker_processes(tmp_path):
     arguments = [
         *("record", "diml/congestion-v0", "--out", str(tmp_path / "demo"), "--learners", "a2c"),

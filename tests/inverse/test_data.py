@@ -552,6 +552,7 @@ def test_one_hot_probabilities_are_actions():
     )
 
 
+@pytest.mark.slow
 def test_probabilities_as_weights_estimate_with_less_noise_than_actions():
     """25 logs of 6 episodes: the standard error of the payoff differences at least halves."""
     game = diml_envs.Congestion(3, 3, seed=1)

@@ -522,6 +522,7 @@ def test_a_learner_without_use_for_payoffs_is_still_estimated():
     assert result.log_likelihood_per_choice == pytest.approx(entropy, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_unit_of_payoffs_does_not_change_a_cross_validated_fit():
     scores, ridges = [], []
     for unit in (0.01, 1.0, 100.0):

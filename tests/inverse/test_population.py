@@ -233,6 +233,7 @@ def test_a_million_agents_parameters_are_recovered():
     assert "Congestion x LogitQ" in result.summary() and "240,000,000 choices" in result.summary()
 
 
+@pytest.mark.slow
 def test_two_groups_with_their_own_step_sizes_and_a_saved_result(tmp_path):
     log = simulated(10_000, LogitQTwin([0.1, 0.5], 6.0, 0.05), sizes=(6000, 4000), episodes=10)
     data = dataset_of(log)

@@ -67,6 +67,7 @@ def test_a_full_pass_gives_the_gradient_in_memory(folder):
     assert mechanism.num_actions == SIZES
 
 
+@pytest.mark.slow
 def test_lbfgs_finds_the_estimate_in_memory(folder):
     learner = LogitQ(SIZES, step_size=Bounded(0.5), **KNOWN)
     settings = LBFGS(max_steps=60)
@@ -81,6 +82,7 @@ def test_lbfgs_finds_the_estimate_in_memory(folder):
     assert there.num_choices == here.num_choices and there.status is here.status
 
 
+@pytest.mark.slow
 def test_adam_on_minibatches_comes_close_to_the_estimate_in_memory(folder):
     settings = Adam(max_steps=400, batch_size=8, learning_rate=1e-2, patience=200)
     mechanism = NeuralAnonymous(SIZES, width=16, ridge=0.03)

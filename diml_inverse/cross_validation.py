@@ -14,6 +14,7 @@ from diml_inverse.information import without_payoffs
 from diml_inverse.maximise import Outcome, Sample, Training, maximise
 from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.progress import progress_bar
+from diml_inverse.starts import start_from_stand_in
 
 PATIENCE = 2
 """Ridges without a better held-out log-likelihood after which weaker shrinkage is not tried."""
@@ -84,7 +85,9 @@ def choose_ridge(
     empty = 0.0
     for train, held_out in dataset.folds(min(folds, dataset.num_episodes), seed=seed):
         arm = copy.deepcopy(model)
-        arms.append((arm, Sample.of(train, arm), Sample.of(held_out, arm)))
+        sample = Sample.of(train, arm)
+        start_from_stand_in(arm, sample)
+        arms.append((arm, sample, Sample.of(held_out, arm)))
         empty += _total(without_payoffs(train, model.learner), held_out)
     unit = model.learner.payoff_scale()  # a payoff's prior precision is judged in units of the logits
     descent = _Descent(tuple(ridge * unit**2 for ridge in model.mechanism.ridges), show)

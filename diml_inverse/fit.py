@@ -10,6 +10,7 @@ from diml_inverse.cross_validation import (
     choose_ridge,
     descend_on_validation,
     ridge_is_open,
+    set_ridge,
 )
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
@@ -83,7 +84,8 @@ def fit(
         model.learner.load_state_dict(null.learner.state_dict())
         outcome, path, chance = Outcome(Status.NO_INFORMATION), None, True
     else:
-        outcome, path, chance = _estimate(model, dataset, sample, settings, folds, seed, progress)
+        origin = _copied(mechanism, learner, dataset)
+        outcome, path, chance = _estimate(model, origin, dataset, sample, settings, folds, seed, progress)
     with torch.no_grad():
         log_likelihood = float(sample.log_likelihood(model))
         null_log_likelihood = float(null.log_likelihood(dataset).sum())
@@ -123,6 +125,7 @@ def _copied(mechanism: Mechanism, learner: LearnerRule, dataset: EpisodeDataset)
 
 def _estimate(
     model: LearningDynamics,
+    origin: LearningDynamics,
     dataset: EpisodeDataset,
     sample: Sample,
     settings: LBFGS | Adam,
@@ -132,13 +135,16 @@ def _estimate(
 ) -> tuple[Outcome, RidgePath | None, bool | None]:
     """Estimate in the optimiser's precision, choosing a ridge left open.
 
+    What is scored on held-out episodes begins at the origin: the model's own start may have seen them.
+
     Returns the outcome, the path of ridges, and, where episodes were held out, whether the gain over no
     payoffs is chance.
     """
     path = None
     if isinstance(settings, LBFGS):
         if ridge_is_open(model):
-            path = choose_ridge(dataset, model, folds=folds, seed=seed, show=show)
+            path = choose_ridge(dataset, origin, folds=folds, seed=seed, show=show)
+            set_ridge(model, path.best)
         with precision(model, settings.dtype):
             outcome = maximise(model, sample, settings, seed=seed, show=show)
         if path is None:
@@ -148,6 +154,9 @@ def _estimate(
     kept, held_out = dataset.split(settings.validation, seed=seed)
     with precision(model, settings.dtype):
         train, validation = Sample.of(kept, model), Sample.of(held_out, model)
+        if model.learner.stand_in() is not None:
+            model.load_state_dict(origin.state_dict())
+            start_from_stand_in(model, train)
         if ridge_is_open(model):
             outcome, path = descend_on_validation(model, train, validation, settings, seed=seed, show=show)
         else:

@@ -5,6 +5,7 @@ import copy
 import torch
 
 from diml_inverse.dynamics import LearningDynamics
+from diml_inverse.learners.base import NEVER
 from diml_inverse.maximise import Sample, maximise
 from diml_inverse.optimizers import LBFGS
 
@@ -22,13 +23,15 @@ def start_from_stand_in(model: LearningDynamics, sample: Sample) -> None:
     Args:
         model: changed in place.
         sample: the episodes to fit.
+
+    Raises:
+        ValueError: if the rule gives choices in the log a probability of 0 from every such start.
     """
     rule = model.learner.stand_in()
     if rule is None or not any(p.requires_grad for p in model.mechanism.parameters()):
         return
     guess = LearningDynamics(copy.deepcopy(model.mechanism), rule.to(model.learner.mask.device))
-    best, kept = -float("inf"), None
-    done = 0
+    best, kept, done = NEVER / 1e6, None, 0  # below that the rule excludes choices of the log
     for stage in STAGES:
         maximise(guess, sample, LBFGS(max_steps=stage - done))
         done = stage
@@ -36,6 +39,11 @@ def start_from_stand_in(model: LearningDynamics, sample: Sample) -> None:
         value = sample.per_choice(model)
         if value > best:
             best, kept = value, copy.deepcopy(guess.mechanism.state_dict())
-    if kept is not None:
-        with torch.no_grad():
-            model.mechanism.load_state_dict(kept)
+    if kept is None:
+        raise ValueError(
+            f"exploration: expected more than 0, since {type(model.learner).__name__} without it excludes "
+            "choices of this log; found no payoffs that explain them; give exploration=di.Fixed(0.05), or "
+            "di.Bounded(0.05) to estimate it"
+        )
+    with torch.no_grad():
+        model.mechanism.load_state_dict(kept)

@@ -47,6 +47,12 @@ def fit_stream(
         ValueError: for a ridge left open with L-BFGS, which cross-validation would have to choose.
     """
     started = time.perf_counter()
+    if learner.stand_in() is not None:
+        raise ValueError(
+            f"learner: expected a rule whose log-likelihood has a gradient at payoffs of zero; found "
+            f"{type(learner).__name__}, which needs a start fitted in memory; fit part of the log with "
+            "di.load_log(...) instead"
+        )
     model = LearningDynamics(copy.deepcopy(mechanism), copy.deepcopy(learner)).to(torch.float64)
     first, everything = Sample.of(stream.first(), model), StreamSample(stream, model)
     require_finite_start(model, first)

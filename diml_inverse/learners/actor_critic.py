@@ -84,6 +84,12 @@ class ActorCritic(BatchRule, SoftmaxRule):
         shares |= {} if clip is None else {"clip": clip}
         require_parameters(step_size=step_size, entropy=entropy, initial_value=initial_value, **shares)
         require_shares(**shares)
+        if clip is not None and not bool(((clip() > 0) & (clip() < 1)).all()):
+            raise ValueError(
+                f"clip: expected a share between 0 and 1; found {clip.value}; e.g. di.Fixed(0.2)"
+            )
+        if bool((entropy() < 0).any()):
+            raise ValueError(f"entropy: expected 0 or more; found {entropy.value}; e.g. di.Fixed(0.01)")
         self.step_size, self.value_step, self.discount, self.trace = step_size, value_step, discount, trace
         self.entropy, self.initial_value, self.clip = entropy, initial_value, clip
         self.normalise = bool(normalise)
@@ -184,7 +190,7 @@ class ActorCritic(BatchRule, SoftmaxRule):
                 push, mean = (push - mean * share) / (variance.clamp(min=0) + 1e-16).sqrt(), 0.0
             centred = logits - (policy * logits).sum(-1, keepdim=True)
             change = self.step_size() * (push - mean * policy) - self.entropy() * policy * centred
-            moved = self._innovate(logits + self._clipped(change, policy, share), share, policy)
+            moved = self._innovate(logits + self._clipped(change, policy, share), share - policy)
             state = torch.cat([moved, moved_value], dim=-1)
             states.append(state)
         return torch.stack(states, dim=1)

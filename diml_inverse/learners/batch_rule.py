@@ -81,12 +81,12 @@ class BatchRule(LearnerRule, abc.ABC):
             )
         return self.every
 
-    def _innovate(self, moved: Tensor, frequency: Tensor, policy: Tensor) -> Float[Tensor, "E n W"]:
+    def _innovate(self, moved: Tensor, surprise: Tensor) -> Float[Tensor, "E n W"]:
         """Adds the innovation to the attractions, which come first in a state."""
         if self.innovation is None:
             return moved
-        width = policy.shape[-1]
-        corrected = moved[..., :width] + self.innovation() * (frequency - policy)
+        width = surprise.shape[-1]
+        corrected = moved[..., :width] + self.innovation() * surprise
         return torch.cat([corrected, moved[..., width:]], dim=-1)
 
     def _batches(self, actions: Tensor, update: Tensor | None) -> Batches:

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from diml_inverse.learners.average_rule import AverageRule
 from diml_inverse.learners.base import LinearRule, chosen
 from diml_inverse.learners.batch_rule import BatchRule
 from diml_inverse.learners.batches import Batches
@@ -63,6 +64,21 @@ class Batched(BatchRule):
     def reads_action(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether the rule inside does, or the innovation."""
         return self.rule.reads_action or self.innovation is not None
+
+    @property
+    def reads_others(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the rule inside does."""
+        return self.rule.reads_others
+
+    @property
+    def fixes_scale(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the rule inside does."""
+        return self.rule.fixes_scale
+
+    def stand_in(self) -> "Batched | None":
+        """That of the rule inside, in the same batches."""
+        rule = self.rule.stand_in()
+        return None if rule is None else Batched(rule, every=self.every)  # pyright: ignore[reportArgumentType]
 
     def payoff_scale(self) -> float:
         """That of the rule inside."""
@@ -162,7 +178,10 @@ class Batched(BatchRule):
 
     def _move(self, state: Tensor, decay: Tensor, drive: Tensor, frequency: Tensor) -> Tensor:
         moved = decay * state + drive
-        return moved if self.innovation is None else self._innovate(moved, frequency, self.rule.policy(state))
+        if self.innovation is None:
+            return moved
+        unit = moved[..., -1:] if isinstance(self.rule, AverageRule) else 1.0  # sums weigh what they average
+        return self._innovate(moved, unit * (frequency - self.rule.policy(state)))
 
     def _width(self) -> int:
         """W, the width of the rule's own state."""

@@ -58,6 +58,11 @@ class PlugIn(LearnerRule):
         """What the rule inside identifies."""
         return self.rule.identifies
 
+    @property
+    def fixes_scale(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the rule inside does."""
+        return self.rule.fixes_scale
+
     def payoff_scale(self) -> float:
         """That of the rule inside."""
         return self.rule.payoff_scale()

@@ -11,24 +11,25 @@ class LinearSchedule(nn.Module):
     """start + (end - start) min(step / steps, 1).
 
     Args:
-        start: share of uniform choice at step 0.
+        start: share of uniform choice at step 0, above 0.
         end: share from step `steps` on, above 0.
         steps: how long the way down is.
 
     Raises:
         TypeError: for a plain number in place of `Fixed` or `Bounded`.
-        ValueError: for a share outside [0, 1], an end of 0, or less than one step.
+        ValueError: for a share outside [0, 1], a share of 0, or less than one step.
     """
 
     def __init__(self, start: LearnerParameter, end: LearnerParameter, steps: float):
         super().__init__()
         require_parameters(start=start, end=end)
         require_shares(start=start, end=end)
-        if not bool((end() > 0).all()):
-            raise ValueError(
-                f"end: expected a share above 0; found {end.value}; a learner that no longer explores is "
-                "better told by a small one, e.g. di.Fixed(0.01)"
-            )
+        for name, share in {"start": start, "end": end}.items():
+            if not bool((share() > 0).all()):
+                raise ValueError(
+                    f"{name}: expected a share above 0; found {share.value}; a learner that does not explore "
+                    "is better told by a small one, e.g. di.Fixed(0.01)"
+                )
         if steps < 1:
             raise ValueError(f"steps: expected at least 1; found {steps}; give the length of the way down")
         self.start, self.end, self.steps = start, end, steps

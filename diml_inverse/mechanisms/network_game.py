@@ -36,6 +36,7 @@ class NetworkGame(AggregativeMechanism):
         efforts = highest * np.arange(sizes.max()) / np.maximum(sizes - 1, 1)[:, None]
         weights = link_weights("adjacency", adjacency, len(sizes))
         super().__init__(num_actions, levels=efforts, weights=weights)
+        self.free_scale = int(sizes.max()) < 3  # of two efforts cost and benefit are not told apart
         self.adjacency, self.highest = weights, highest
         self.benefit = nn.Parameter(torch.zeros(self.num_agents, dtype=torch.float64))
         self.complementarity = nn.Parameter(torch.zeros((), dtype=torch.float64))

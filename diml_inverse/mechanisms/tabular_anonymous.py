@@ -43,6 +43,11 @@ class TabularAnonymous(AnonymousMechanism):
         roles: Sequence[Any] | None = None,
         ridge: float | None = None,
     ):
+        if roles is not None and population is not None:
+            raise ValueError(
+                "population: expected None where roles= says how many agents each role has; found "
+                f"{population}; leave one of the two out"
+            )
         super().__init__(num_actions, roles=roles)
         self.symmetric, self.ridge = symmetric and roles is None, checked_ridge(ridge)
         self.population = population

@@ -55,3 +55,45 @@ def test_the_start_is_the_stage_with_the_best_likelihood_under_the_rule_itself()
     start_from_stand_in(model, sample)
     assert sample.per_choice(model) > before
     assert all(bool(torch.isfinite(p).all()) for p in model.parameters())
+
+
+def test_a_batched_rule_begins_like_the_rule_inside():
+    _, data = log_of(diml_envs.RegretMatching(exploration=0.1))
+    rule = di.learners.Batched(di.learners.RegretMatching(SIZES, exploration=di.Fixed(0.1)), every=2)
+    model = di.LearningDynamics(di.mechanisms.TabularJoint(SIZES, ridge=0.01), rule).double()
+    sample = Sample.of(data, model)
+    before = sample.per_choice(model)
+    start_from_stand_in(model, sample)
+    assert sample.per_choice(model) > before
+    assert not scale_is_known(rule)
+
+
+def test_a_rule_that_excludes_choices_of_the_log_asks_for_exploration():
+    rng = np.random.default_rng(0)
+    data = di.TrajectoryDataset.from_arrays(rng.integers(2, size=(20, 20, 2)), (2, 2))
+    with pytest.raises(ValueError, match="without it excludes choices of this log"):
+        di.fit(data, di.mechanisms.TabularJoint((2, 2), ridge=0.1), di.learners.RegretMatching((2, 2)))
+
+
+def test_held_out_episodes_do_not_shape_the_start_of_their_fold(monkeypatch):
+    from diml_inverse import cross_validation
+
+    _, data = log_of(diml_envs.RegretMatching(exploration=0.1))
+    begun = []
+    monkeypatch.setattr(
+        cross_validation, "start_from_stand_in", lambda model, sample: begun.append((model, sample))
+    )
+    rule = di.learners.RegretMatching(SIZES, exploration=di.Fixed(0.1))
+    origin = di.LearningDynamics(di.mechanisms.TabularJoint(SIZES), rule).double()
+    cross_validation.choose_ridge(data, origin, folds=2, seed=0, show=False)
+    assert [sample.dataset.num_episodes for _, sample in begun] == [20, 20]
+    assert not any(bool(p.any()) for p in origin.mechanism.parameters())
+
+
+def test_streams_refuse_rules_that_need_a_start(tmp_path):
+    diml_envs.simulate(
+        diml_envs.MatrixGame.named("stag_hunt"), diml_envs.Hedge(), episodes=2, horizon=5, seed=0
+    ).save(tmp_path / "log")
+    rule = di.learners.RegretMatching((2, 2), exploration=di.Fixed(0.1))
+    with pytest.raises(ValueError, match="needs a start fitted in memory"):
+        di.fit(di.open_log(tmp_path / "log"), di.mechanisms.TabularJoint((2, 2), ridge=1.0), rule)

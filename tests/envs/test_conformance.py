@@ -29,6 +29,8 @@ IDS = sorted(REGISTRY)
 OBSERVATIONS = ["none", "counts", "joint"]
 FEEDBACK = ["bandit", "full"]
 CASES = list(itertools.product(IDS, OBSERVATIONS, FEEDBACK))
+KINDS = ("anonymous", "congestion", "double_auction", "network_game", "routing")  # of pictures
+DRAWN = [env_id if env_id[5:-3] in KINDS else pytest.param(env_id, marks=pytest.mark.slow) for env_id in IDS]
 SEATS = [{}, {"observation": "counts", "feedback": "full"}, {"observation": "joint", "opponents": "hedge"}]
 
 # what PettingZoo remarks on and we mean: observation="none" is one constant number, and the last joint action
@@ -93,7 +95,7 @@ def test_episodes_last_max_cycles(env_id):
     )
 
 
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", DRAWN)
 def test_every_render_mode_returns_its_kind(env_id):
     modes = []
 

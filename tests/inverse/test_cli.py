@@ -197,6 +197,7 @@ def test_every_family_is_built_for_the_agents_and_context_of_the_log(family):
     assert mechanism.context_size == (1 if family.startswith("neural") else 0)
 
 
+@pytest.mark.slow
 def test_batched_learners_read_the_log_marks_unless_told_otherwise(run, tmp_path):
     rule = diml_envs.Hedge(step_size=0.5, forgetting=0.2, exploration=0.05)
     played = diml_envs.simulate(diml_envs.Congestion(3, 3, seed=1), rule, episodes=3, horizon=24, seed=0)

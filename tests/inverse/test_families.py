@@ -174,6 +174,7 @@ def test_fits_are_told_and_saved(name, tmp_path):
         lambda s: AdditivePairwise(s),
     ],
 )
+@pytest.mark.slow
 def test_an_open_ridge_is_chosen_by_cross_validation(family):
     game = diml_envs.PublicState(diml_envs.Congestion(3, 3, seed=1))
     log = diml_envs.simulate(game, diml_envs.Hedge(), episodes=8, horizon=12, seed=0)

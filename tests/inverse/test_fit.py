@@ -352,6 +352,7 @@ RECOVERED = {
 
 
 @pytest.mark.parametrize("case", RECOVERED)
+@pytest.mark.slow
 def test_free_learner_parameters_are_recovered_with_the_payoffs(case):
     """Within 4 standard errors, which come from the inverse of the numerical Hessian at the estimate."""
     simulator, build, truth = RECOVERED[case]

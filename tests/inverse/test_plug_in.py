@@ -168,6 +168,7 @@ def test_at_the_truth_logged_probabilities_give_the_exact_likelihood_by_one_scan
     [(True, 50, 25), pytest.param(False, 60, 60, marks=pytest.mark.slow)],
     ids=["logged", "iterated frequencies"],
 )
+@pytest.mark.slow
 def test_a_fit_by_plug_in_equals_the_exact_fit_within_standard_errors(unchecked, logged, episodes, horizon):
     game, sizes = diml_envs.Congestion(3, 3, seed=1), (3, 3, 3)
     log = diml_envs.simulate(game, diml_envs.Reinforce(0.5, 0.1), episodes=episodes, horizon=horizon, seed=2)

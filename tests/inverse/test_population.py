@@ -318,6 +318,7 @@ def test_truths_that_need_more_than_counts_are_refused():
         payoff_difference_r2(true_mechanism(data, 1000), lambda actions: actions, data)
 
 
+@pytest.mark.slow
 def test_reports_of_population_logs_are_refused_and_the_command_line_fits_them(tmp_path):
     from typer.testing import CliRunner
 

@@ -27,6 +27,7 @@ def log_of(rule, seed=0):
         (diml_envs.RegretMatchingPlus(exploration=0.1), di.learners.RegretMatchingPlus),
     ],
 )
+@pytest.mark.slow
 def test_a_fit_of_regret_matching_from_zero_payoffs_recovers_them_up_to_scale(player, rule):
     game, data = log_of(player)
     mechanism = di.mechanisms.TabularJoint(SIZES, ridge=0.01)

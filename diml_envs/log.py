@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diml_envs.log_checks import (
-    check_probabilities,
+    check_values,
     checked_lengths,
     checked_provenance,
     read_only,
@@ -104,12 +104,7 @@ class Log:
             if (update < UNKNOWN_UPDATE).any():
                 raise ValueError("update: expected indices from 0 (-1 where unknown), found smaller numbers")
             checked["update"] = update.astype(np.int32)
-        if (payoffs := checked.get("payoffs")) is not None and np.isinf(payoffs).any():
-            raise ValueError("payoffs: expected finite numbers (NaN where unknown), found infinity")
-        if (probabilities := checked.get("probabilities")) is not None:
-            check_probabilities(probabilities, num_actions)
-        if (context := checked.get("context")) is not None and not np.isfinite(context[mask]).all():
-            raise ValueError("context: expected finite numbers at every step, found NaN or infinity")
+        check_values(checked, num_actions, mask)
         provenance = checked_provenance(self.provenance)
         for name, array in checked.items():
             object.__setattr__(self, name, read_only(array))

@@ -26,6 +26,24 @@ def checked_lengths(given: Any, episodes: int, steps: int) -> NDArray[np.int64]:
     return lengths
 
 
+def check_values(
+    columns: Mapping[str, NDArray[Any]], num_actions: tuple[int, ...], mask: NDArray[np.bool_]
+) -> None:
+    """Raise ValueError unless a log's optional columns hold what they should.
+
+    Args:
+        columns: those of `payoffs`, `probabilities` and `context` that the log has, among others.
+        num_actions: number of actions of each agent or group.
+        mask: True while the episode lasts, [E, T].
+    """
+    if (payoffs := columns.get("payoffs")) is not None and np.isinf(payoffs).any():
+        raise ValueError("payoffs: expected finite numbers (NaN where unknown), found infinity")
+    if (probabilities := columns.get("probabilities")) is not None:
+        check_probabilities(probabilities, num_actions)
+    if (context := columns.get("context")) is not None and not np.isfinite(context[mask]).all():
+        raise ValueError("context: expected finite numbers at every step, found NaN or infinity")
+
+
 def check_probabilities(probabilities: NDArray[np.float64], num_actions: tuple[int, ...]) -> None:
     """Raise ValueError unless the rows of float [..., n, A] sum to 1 over an agent's (or group's) actions."""
     own = np.arange(probabilities.shape[-1]) < np.asarray(num_actions)[:, None]  # [n, A]

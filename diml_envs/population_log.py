@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from diml_envs.log_checks import (
-    check_probabilities,
+    check_values,
     checked_lengths,
     checked_provenance,
     read_only,
@@ -103,12 +103,7 @@ class PopulationLog:
             if array.shape != expected or array.ndim < 3:
                 raise ValueError(f"{name}: expected shape {expected}, found {array.shape}")
             checked[name] = array
-        if (payoffs := checked.get("payoffs")) is not None and np.isinf(payoffs).any():
-            raise ValueError("payoffs: expected finite numbers (NaN where unknown), found infinity")
-        if (probabilities := checked.get("probabilities")) is not None:
-            check_probabilities(probabilities, num_actions)
-        if (context := checked.get("context")) is not None and not np.isfinite(context[mask]).all():
-            raise ValueError("context: expected finite numbers at every step, found NaN or infinity")
+        check_values(checked, num_actions, mask)
         provenance = checked_provenance(self.provenance)
         for name, array in checked.items():
             object.__setattr__(self, name, read_only(array))

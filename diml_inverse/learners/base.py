@@ -126,6 +126,10 @@ class LearnerRule(nn.Module, abc.ABC):
         """Choice probabilities, 0 where an action does not exist."""
         return self.log_policy(state).exp()
 
+    def constant_state(self, value: Float[Tensor, "..."], episodes: int) -> Float[Tensor, "E n A"]:
+        """Attractions that are the same for every action."""
+        return value.expand(episodes, *self.mask.shape)
+
     def stand_in(self) -> "LearnerRule | None":
         """A rule to fit first, whose payoffs are where a fit of this one begins; None if none is needed."""
         return None
@@ -227,10 +231,6 @@ class LinearRule(LearnerRule, abc.ABC):
         """Attractions before every step of a log, by a scan."""
         decay, drive = self.recursion(actions[:, :-1], payoffs[:, :-1])
         return linear_scan(decay, drive, self.initial_state(actions.shape[0]).to(drive.dtype))
-
-    def constant_state(self, value: Float[Tensor, "..."], episodes: int) -> Float[Tensor, "E n A"]:
-        """Attractions that are the same for every action."""
-        return value.expand(episodes, *self.mask.shape)
 
 
 def chosen(actions: Int[Tensor, "*b n"], width: int, dtype: torch.dtype) -> Float[Tensor, "*b n A"]:

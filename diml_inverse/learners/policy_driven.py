@@ -109,7 +109,3 @@ class PolicyDrivenRule(SoftmaxRule, abc.ABC):
 
     def _start(self, actions: Tensor, payoffs: Tensor) -> Float[Tensor, "E n W"]:
         return self.initial_state(actions.shape[0]).to(payoffs.dtype)
-
-    def constant_state(self, value: Float[Tensor, "..."], episodes: int) -> Float[Tensor, "E n A"]:
-        """Attractions that are the same for every action."""
-        return value.expand(episodes, *self.mask.shape)

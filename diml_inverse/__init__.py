@@ -11,6 +11,8 @@ from diml_inverse.parameters import Bounded, Fixed, Positive
 from diml_inverse.population import PopulationDataset
 from diml_inverse.reading.checks import LogError
 from diml_inverse.results import FitResult, load_result
+from diml_inverse.selection import select
+from diml_inverse.selection_table import Selection
 from diml_inverse.status import Status
 from diml_inverse.streaming import LogStream, open_log
 
@@ -28,6 +30,7 @@ __all__ = [
     "Mechanism",
     "PopulationDataset",
     "Positive",
+    "Selection",
     "Status",
     "TrajectoryDataset",
     "draw_uniforms",
@@ -38,4 +41,5 @@ __all__ = [
     "mechanisms",
     "metrics",
     "open_log",
+    "select",
 ]

@@ -1,7 +1,8 @@
 """What is a learner's parameter, a learner rule and a payoff family on the command line?"""
 
+import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from diml_inverse.learners import BatchRule, LearnerRule, LinearRule, PolicyDrivenRule
@@ -29,10 +30,10 @@ class Entry:
     low: float = 0.0
     high: float = 1.0
 
-    def read(self, name: str, text: str) -> LearnerParameter | None:
+    def read(self, flag: str, text: str) -> LearnerParameter | None:
         """The parameter as typed: `0.25` or `0.1,0.2,0.3` known, `free` or `free:0.25` estimated.
 
-        A part that is left out by default is None where `none` is typed.
+        A part that is left out by default is None where `none` is typed. The flag is named in errors.
 
         Raises:
             ValueError: if it is not of this form, or outside the domain.
@@ -44,13 +45,13 @@ class Entry:
         numbers = text
         if free:
             numbers = start or self.default.removeprefix(f"{FREE}:")
-        values = _numbers(name, numbers)
+        values = _numbers(flag, numbers)
         for value in values:
             inside = self.low < value < self.high if free else self.low <= value <= self.high
             if not inside or not math.isfinite(value):
                 between = f"strictly inside {self.domain}" if free else f"in {self.domain}"
                 what = "a start" if free else "a number"
-                raise ValueError(f"--parameter {name}: expected {what} {between}; found {value:g}")
+                raise ValueError(f"{flag}: expected {what} {between}; found {value:g}")
         value = values[0] if len(values) == 1 else values
         if not free:
             return Fixed(value)
@@ -71,12 +72,14 @@ class Rule:
         about: what it is, in a few words.
         entries: its parameters.
         options: its plain whole numbers or numbers, with their defaults.
+        schedules: whether its exploration may fall along a line.
     """
 
     build: type[LearnerRule]
     about: str
     entries: Mapping[str, Entry] = field(default_factory=dict)
     options: Mapping[str, float] = field(default_factory=dict)
+    schedules: bool = False
 
     @property
     def can_be_batched(self) -> bool:
@@ -102,12 +105,17 @@ class Family:
     build: Callable[..., Mechanism]
     about: str
 
+    @property
+    def takes(self) -> Collection[str]:
+        """Names of the arguments it is built with."""
+        return inspect.signature(self.build).parameters
 
-def _numbers(name: str, text: str) -> tuple[float, ...]:
+
+def _numbers(flag: str, text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise ValueError(
-            f"--parameter {name}: expected a known number (0.25), one per agent (0.1,0.2,0.3), or "
+            f"{flag}: expected a known number (0.25), one per agent (0.1,0.2,0.3), or "
             f"{FREE}:start for one to be estimated ({FREE}:0.25); found {text!r}"
         ) from None

@@ -1,16 +1,15 @@
-"""What did the user ask for on the command line: key=value pairs, learner, mechanism, budget?"""
+"""What did the user ask for on the command line: key=value pairs, learner, budget?"""
 
 import dataclasses
-import inspect
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from diml_inverse.cli_tables import BATCHED, FAMILIES, INNOVATION, RULES, learner_defaults
-from diml_inverse.episodes import EpisodeDataset
-from diml_inverse.learners import Batched, LearnerRule, LinearRule, PolicyDrivenRule
+from diml_inverse.cli_entries import Entry
+from diml_inverse.cli_tables import BATCHED, INNOVATION, RULES, SHARE, learner_defaults
+from diml_inverse.learners import Batched, LearnerRule, LinearRule, LinearSchedule, PolicyDrivenRule
 from diml_inverse.mechanisms import Mechanism
 from diml_inverse.optimizers import LBFGS, Adam
-from diml_inverse.population import PopulationDataset
 from diml_inverse.reading.checks import did_you_mean
 
 
@@ -54,7 +53,12 @@ def parse_sizes(text: str | None) -> int | tuple[int, ...] | None:
 
 
 def build_learner(
-    name: str, given: Mapping[str, str], num_actions: tuple[int, ...], *, every: int | None = None
+    name: str,
+    given: Mapping[str, str],
+    num_actions: tuple[int, ...],
+    *,
+    every: int | None = None,
+    schedule: str | None = None,
 ) -> LearnerRule:
     """The learner rule of a name with its parameters.
 
@@ -63,6 +67,7 @@ def build_learner(
         given: parameters as typed; the others take their defaults.
         num_actions: number of actions of each agent.
         every: steps per batch of a batched rule; None reads the log's update marks.
+        schedule: exploration as typed, "start,end,steps"; None for a constant one.
 
     Raises:
         ValueError: for an unknown parameter or a value outside its domain.
@@ -80,39 +85,20 @@ def build_learner(
                 f"{did_you_mean(key, tuple(texts))}"
             )
     texts |= given
-    arguments: dict[str, Any] = {key: entry.read(key, texts[key]) for key, entry in rule.entries.items()}
+    arguments: dict[str, Any] = _read(rule.entries, texts)
     arguments |= {key: _plain(key, texts[key], like) for key, like in rule.options.items()}
     _require_one_per_agent(arguments, num_actions)
+    if schedule is not None:
+        _require_schedule(name, given)
+        arguments["exploration"] = _linear_schedule(schedule)
     arguments |= {"every": every} if rule.gathers else {}
     built = rule.build(num_actions, **arguments)
     if not batched:
         return built
     assert isinstance(built, LinearRule | PolicyDrivenRule)  # only these have a batched version
-    innovation = {
-        key: entry.read(key, texts[key]) for key, entry in INNOVATION.items() if texts[key].lower() != "none"
-    }
+    innovation = _read({k: e for k, e in INNOVATION.items() if texts[k].lower() != "none"}, texts)
     _require_one_per_agent(innovation, num_actions)
     return Batched(built, every=every, **innovation)
-
-
-def build_mechanism(name: str, dataset: EpisodeDataset, *, ridge: float | None) -> Mechanism:
-    """The family of a name for a log's agents, with the log's public context where it takes one.
-
-    Raises:
-        ValueError: if the family does not suit the log, or takes no ridge.
-    """
-    build = FAMILIES[name].build
-    takes = inspect.signature(build).parameters
-    arguments: dict[str, Any] = {}
-    if ridge is not None:
-        if "ridge" not in takes:
-            raise ValueError(f"--ridge: expected a family with a penalty; found {name}; leave --ridge out")
-        arguments["ridge"] = ridge
-    if isinstance(dataset, PopulationDataset):  # what a mechanism for its groups has to be told
-        arguments |= {key: dataset.population for key in ("unit", "population") if key in takes}
-    if dataset.context is not None and "context_size" in takes:
-        arguments["context_size"] = dataset.context.shape[-1]
-    return build(dataset.num_actions, **arguments)
 
 
 def build_optimizer(mechanism: Mechanism, max_steps: int | None) -> LBFGS | Adam:
@@ -120,6 +106,41 @@ def build_optimizer(mechanism: Mechanism, max_steps: int | None) -> LBFGS | Adam
     if max_steps is None:
         return mechanism.optimizer
     return dataclasses.replace(mechanism.optimizer, max_steps=max_steps)
+
+
+def _read(entries: Mapping[str, Entry], texts: Mapping[str, str]) -> dict[str, Any]:
+    return {key: entry.read(f"--parameter {key}", texts[key]) for key, entry in entries.items()}
+
+
+def _require_schedule(name: str, given: Mapping[str, str]) -> None:
+    if name not in RULES or not RULES[name].schedules:
+        able = ", ".join(key for key, rule in RULES.items() if rule.schedules)
+        raise ValueError(
+            f"--exploration-schedule: expected --learner {able}; found {name}, whose exploration is "
+            "constant; leave it out"
+        )
+    if "exploration" in given:
+        raise ValueError(
+            "--exploration-schedule: expected it in place of --parameter exploration; found both; leave one "
+            "out"
+        )
+
+
+def _linear_schedule(text: str) -> LinearSchedule:
+    """Reads `start,end,steps`: two shares, known or free, and a number of steps."""
+    flag, parts = "--exploration-schedule", text.split(",")
+    try:
+        steps = float(parts[-1])
+    except ValueError:
+        steps = math.nan
+    if len(parts) != 3 or not 1 <= steps < math.inf:
+        raise ValueError(
+            f"{flag}: expected start,end,steps, two shares and at least 1 step, for example 1,0.05,500 or "
+            f"1,free:0.05,500; found {text!r}"
+        )
+    start, end = (SHARE.read(flag, part) for part in parts[:2])
+    assert start is not None and end is not None  # shares are never left out
+    return LinearSchedule(start, end, steps)
 
 
 def _plain(name: str, text: str, like: float) -> float:

@@ -22,17 +22,35 @@ FAMILIES = {
     "additive-pairwise": Family(
         mechanisms.AdditivePairwise, "effects of one's own action, of pairs of agents, and what is left"
     ),
+    "factorial": Family(
+        mechanisms.Factorial, "effects of one's own action, of pairs of agents, of triples, and so on"
+    ),
+    "anonymous-factorial": Family(
+        mechanisms.AnonymousFactorial, "the same where others are counted, up to triples"
+    ),
     "neural-anonymous": Family(mechanisms.NeuralAnonymous, "a network of the others' shares per action"),
     "neural-aggregative": Family(
         mechanisms.NeuralAggregative, "a network of the total of the others' levels"
     ),
     "neural-joint": Family(mechanisms.NeuralJoint, "a network of the whole joint action"),
+    "tabular-network": Family(
+        mechanisms.TabularNetwork, "one payoff per own action and counts of the neighbours' actions"
+    ),
+    "neural-neighbours": Family(
+        mechanisms.NeuralNeighbours, "a network of the neighbours' shares per action"
+    ),
+    "network-game": Family(
+        mechanisms.NetworkGame, "a benefit of effort, alone and with each neighbour's, a quadratic cost"
+    ),
     "congestion": Family(
         mechanisms.Congestion, "a cost linear and quadratic in how many take the same action"
     ),
     "public-goods": Family(mechanisms.PublicGoods, "a benefit of the total contribution, a cost, a subsidy"),
 }
 """Adding a family is one row."""
+
+BY_CONTEXT, LINEAR_IN_CONTEXT = "by-context-", "linear-in-context-"
+FAMILY_NAMES = (*FAMILIES, *(wrap + name for wrap in (BY_CONTEXT, LINEAR_IN_CONTEXT) for name in FAMILIES))
 
 RULES = {
     "logit-q": Rule(
@@ -163,6 +181,7 @@ RULES = {
             "forgetting": Entry("0"),
             "initial": Entry("0", low=-1e3, high=1e3),
         },
+        schedules=True,
     ),
     "static-logit": Rule(
         learners.StaticLogit,
@@ -182,22 +201,22 @@ BATCHED = "batched-"
 LEARNER_NAMES = (*RULES, *(BATCHED + name for name, rule in RULES.items() if rule.can_be_batched))
 
 
-def family_name(typed: str) -> str:
+def family_name(typed: str, flag: str = "--mechanism") -> str:
     """The name of a family, underscores and capitals allowed.
 
     Raises:
         ValueError: there is none of this name.
     """
-    return _known("--mechanism", typed, tuple(FAMILIES))
+    return _known(flag, typed, FAMILY_NAMES, tuple(FAMILIES))
 
 
-def learner_name(typed: str) -> str:
+def learner_name(typed: str, flag: str = "--learner") -> str:
     """The name of a learner rule, underscores and capitals allowed.
 
     Raises:
         ValueError: there is none of this name.
     """
-    return _known("--learner", typed, LEARNER_NAMES)
+    return _known(flag, typed, LEARNER_NAMES, LEARNER_NAMES)
 
 
 def learner_defaults(name: str) -> dict[str, str]:
@@ -208,10 +227,10 @@ def learner_defaults(name: str) -> dict[str, str]:
     return defaults
 
 
-def _known(flag: str, typed: str, names: Sequence[str]) -> str:
+def _known(flag: str, typed: str, names: Sequence[str], shown: Sequence[str]) -> str:
     name = typed.strip().lower().replace("_", "-")
     if name not in names:
         raise ValueError(
-            f"{flag}: expected one of {', '.join(names)}; found {typed!r}.{did_you_mean(name, names)}"
+            f"{flag}: expected one of {', '.join(shown)}; found {typed!r}.{did_you_mean(name, names)}"
         )
     return name

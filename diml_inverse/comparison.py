@@ -66,7 +66,8 @@ class Behaviour:
     Attributes:
         episodes: number of episodes.
         fit: the fitted learners and mechanism.
-        without_payoffs: the same learner with nothing to learn from.
+        without_payoffs: the same learner with nothing to learn from, or with the known part of an `Offset`
+            alone.
         memory: choices from the last joint action, payoffs ignored.
         uniform: every action equally likely.
     """
@@ -160,7 +161,7 @@ def compare(
     baseline = without_payoffs(dataset, memory)
     null = None  # refitted only where the result does not know the answer
     if held_out is not None or not same:
-        null = without_payoffs(dataset, result.learner)
+        null = without_payoffs(dataset, result.learner, known=result.mechanism.known_part())
 
     def behaviour(data: EpisodeDataset) -> Behaviour:
         uniform = without_payoffs(data, Uniform(data.num_actions))

@@ -11,9 +11,10 @@ from torch import Tensor
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.information import without_payoffs
-from diml_inverse.maximise import Outcome, Sample, Training, maximise
+from diml_inverse.maximise import Outcome, maximise
 from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.progress import progress_bar
+from diml_inverse.sample import Sample, Training
 from diml_inverse.starts import start_from_stand_in
 
 PATIENCE = 2
@@ -27,7 +28,8 @@ class RidgePath:
     Attributes:
         ridges: strengths of shrinkage tried, from strong to weak.
         held_out: held-out log-likelihood per choice of each.
-        without_payoffs: that of the learner with nothing to learn from (infinite shrinkage).
+        without_payoffs: that of infinite shrinkage: the learner with nothing to learn from, or with the
+            known part of an `Offset` alone.
     """
 
     ridges: tuple[float, ...]
@@ -82,13 +84,13 @@ def choose_ridge(
         )
     settings = LBFGS(max_steps=100, tolerance=1e-5, gain=0.05)
     arms: list[tuple[LearningDynamics, Sample, Sample]] = []
-    empty = 0.0
+    empty, known = 0.0, model.mechanism.known_part()
     for train, held_out in dataset.folds(min(folds, dataset.num_episodes), seed=seed):
         arm = copy.deepcopy(model)
         sample = Sample.of(train, arm)
         start_from_stand_in(arm, sample)
         arms.append((arm, sample, Sample.of(held_out, arm)))
-        empty += _total(without_payoffs(train, model.learner), held_out)
+        empty += _total(without_payoffs(train, model.learner, known=known), held_out)
     unit = model.learner.payoff_scale()  # a payoff's prior precision is judged in units of the logits
     descent = _Descent(tuple(ridge * unit**2 for ridge in model.mechanism.ridges), show)
     for ridge in descent.ridges():
@@ -111,7 +113,8 @@ def descend_on_validation(
     Each fit starts afresh: stopping early shrinks too, and a start at another ridge's fit would undo that.
     Leaves the model at the best, its ridge set.
     """
-    empty = _total(without_payoffs(train.in_memory(), model.learner), validation.dataset)
+    known = model.mechanism.known_part()
+    empty = _total(without_payoffs(train.in_memory(), model.learner, known=known), validation.dataset)
     descent = _Descent(model.mechanism.ridges, show)
     start = copy.deepcopy(model.state_dict())
     kept: tuple[float, dict[str, Tensor], Outcome] | None = None

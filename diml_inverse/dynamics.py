@@ -79,6 +79,13 @@ class LearningDynamics(nn.Module):
     def _require_readable(self, dataset: EpisodeDataset) -> None:
         """Refuse rules that read what the log does not say."""
         rule = self.learner
+        if dataset.available is not None and rule.reads_policy:
+            raise ValueError(
+                "available: expected a log in which every action is always open, since the learner's updates "
+                f"read its choice probabilities over all own actions; found {type(rule).__name__} and a log "
+                "that says which actions were open; use a rule that reads payoffs alone (BanditQ, Hedge), or "
+                "leave the column out (dataclasses.replace(data, available=None)) if nothing was ever closed"
+            )
         if isinstance(dataset, PopulationDataset) and (rule.reads_action or rule.reads_others):
             raise TypeError(
                 f"expected a rule that learns from the payoffs of all actions alone, since a population log "
@@ -90,6 +97,14 @@ class LearningDynamics(nn.Module):
                 "expected a rule that does not read the others' actions, since some agents are absent from "
                 f"episodes of this log; found {type(rule).__name__}; use another rule, or drop those episodes"
             )
+        for column, remedy in rule.reads_columns.items():
+            if dataset.present is not None and getattr(dataset, column) is not None:
+                episode, agent = (int(x) for x in (~dataset.present).nonzero()[0])
+                raise ValueError(
+                    f"{column}: expected a value of every agent at every step, which {type(rule).__name__} "
+                    f"reads; found agents who have none, absent from whole episodes (agent {agent} from "
+                    f"episode {episode}, counted from 0); {remedy}, or drop those episodes"
+                )
 
     def log_policies(
         self, dataset: EpisodeDataset, contexts: Contexts | None = None

@@ -23,11 +23,12 @@ from diml_inverse.information import (
     without_payoffs,
 )
 from diml_inverse.learners.base import LearnerRule
-from diml_inverse.maximise import Outcome, Sample, maximise, require_finite_start
+from diml_inverse.maximise import Outcome, maximise, require_finite_start
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.precision import precision
 from diml_inverse.results import FitResult
+from diml_inverse.sample import Sample
 from diml_inverse.situations import Situations
 from diml_inverse.starts import start_from_stand_in
 from diml_inverse.status import Status
@@ -70,21 +71,21 @@ def fit(
         FloatingPointError: if the log-likelihood is not finite at the start.
     """
     started = time.perf_counter()
-    _require_identified_scale(mechanism, learner)
+    require_identified_scale(mechanism, learner)
     settings = optimizer or mechanism.optimizer
     if isinstance(dataset, LogStream):
         return fit_stream(dataset, mechanism, learner, settings, seed=seed, progress=progress)
-    model = _copied(mechanism, learner, dataset)
+    model = copied(mechanism, learner, dataset)
     sample = Sample.of(dataset, model)
     require_finite_start(model, sample)
     start_from_stand_in(model, sample)
     silent = is_silent(model, sample)
-    null = without_payoffs(dataset, learner)
+    null = without_payoffs(dataset, learner, known=model.mechanism.known_part())
     if silent:  # the learner's own parameters are all there is to estimate
         model.learner.load_state_dict(null.learner.state_dict())
         outcome, path, chance = Outcome(Status.NO_INFORMATION), None, True
     else:
-        origin = _copied(mechanism, learner, dataset)
+        origin = copied(mechanism, learner, dataset)
         outcome, path, chance = _estimate(model, origin, dataset, sample, settings, folds, seed, progress)
     with torch.no_grad():
         log_likelihood = float(sample.log_likelihood(model))
@@ -93,9 +94,12 @@ def fit(
         penalised = float(model.mechanism.penalty().detach()) > 0
         nuisance = any(p.requires_grad for p in model.learner.parameters())
         if (penalised or nuisance) and dataset.num_episodes > 1:
-            chance = _held_out_chance(_copied(mechanism, learner, dataset), dataset, learner, folds, seed)
+            chance = _held_out_chance(copied(mechanism, learner, dataset), dataset, learner, folds, seed)
         else:
-            chance = likelihood_ratio_is_chance(model, sample, log_likelihood, null_log_likelihood)
+            situations = sample.contexts.agent.shape[0]
+            chance = likelihood_ratio_is_chance(
+                model.mechanism, situations, log_likelihood, null_log_likelihood
+            )
     exploded = outcome.status is Status.DIVERGED and isinstance(settings, Adam)
     if chance and not exploded:
         outcome.status = Status.NO_INFORMATION
@@ -117,7 +121,7 @@ def fit(
     )
 
 
-def _copied(mechanism: Mechanism, learner: LearnerRule, dataset: EpisodeDataset) -> LearningDynamics:
+def copied(mechanism: Mechanism, learner: LearnerRule, dataset: EpisodeDataset) -> LearningDynamics:
     """A model of its own, in float64, where the log is."""
     model = LearningDynamics(copy.deepcopy(mechanism), copy.deepcopy(learner))
     return model.to(dataset.device, torch.float64)
@@ -137,8 +141,8 @@ def _estimate(
 
     What is scored on held-out episodes begins at the origin: the model's own start may have seen them.
 
-    Returns the outcome, the path of ridges, and, where episodes were held out, whether the gain over no
-    payoffs is chance.
+    Returns the outcome, the path of ridges, and, where episodes were held out, whether the gain over the
+    known payoffs alone is chance.
     """
     path = None
     if isinstance(settings, LBFGS):
@@ -161,7 +165,7 @@ def _estimate(
             outcome, path = descend_on_validation(model, train, validation, settings, seed=seed, show=show)
         else:
             outcome = maximise(model, train, settings, validation=validation, seed=seed, show=show)
-    null = without_payoffs(kept, model.learner)
+    null = without_payoffs(kept, model.learner, known=model.mechanism.known_part())
     empty = Sample.of(held_out, null).per_choice(null)
     looks = [record.validation for record in outcome.history if record.validation is not None]
     gains = [(look - empty) * held_out.num_choices for look in looks]
@@ -183,11 +187,18 @@ def _held_out_chance(
     return gain_is_chance([held_out_gain(dataset, learner, refitted, folds=folds, seed=seed)])
 
 
-def _require_identified_scale(mechanism: Mechanism, learner: LearnerRule) -> None:
+def require_identified_scale(mechanism: Mechanism, learner: LearnerRule) -> None:
+    """Refuse a free learner parameter that could not be told apart from the payoffs' scale.
+
+    Raises:
+        ValueError: naming the parameter.
+    """
     loose = learner.free_scale_parameters()
     if loose and mechanism.free_scale and any(p.requires_grad for p in mechanism.parameters()):
+        name = loose[0]
+        other, unit = (f"c * {name}", name) if learner.scale_is_unit else (f"{name} / c", f"1 / {name}")
         raise ValueError(
-            f"{loose[0]}: expected Fixed, since payoffs c * u with {loose[0]} / c are the same process for "
-            f"every c > 0 and {type(mechanism).__name__} holds them all; found a free parameter; "
-            f"write {loose[0]}=di.Fixed(1.0): payoffs are then in units of 1 / {loose[0]}"
+            f"{name}: expected Fixed, since payoffs c * u with {other} are the same process for every c > 0 "
+            f"and {type(mechanism).__name__} holds them all; found a free parameter; write "
+            f"{name}=di.Fixed(1.0): payoffs are then in units of {unit}"
         )

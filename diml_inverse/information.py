@@ -1,4 +1,4 @@
-"""Asks whether a log says anything about payoffs: structurally, and beyond chance."""
+"""Asks whether a log says anything about the payoffs to be estimated: structurally, and beyond chance."""
 
 import copy
 import math
@@ -12,12 +12,13 @@ from torch import Tensor
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.learners.base import LearnerRule
-from diml_inverse.maximise import Sample, maximise
+from diml_inverse.maximise import maximise
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS
+from diml_inverse.sample import Sample
 
 LEVEL = 0.05
-"""Size of the tests against a model without payoffs."""
+"""Size of the tests against a model without the payoffs that are to be estimated."""
 
 
 class NoPayoffs(Mechanism):
@@ -44,9 +45,18 @@ class NoPayoffs(Mechanism):
         return torch.zeros(agent.shape[0], self.mask.shape[1], dtype=torch.float64, device=agent.device)
 
 
-def without_payoffs(train: EpisodeDataset, learner: LearnerRule) -> LearningDynamics:
-    """The learner with nothing to learn from, its free parameters fitted to the log."""
-    model = LearningDynamics(NoPayoffs(learner.num_actions), copy.deepcopy(learner))
+def without_payoffs(
+    train: EpisodeDataset, learner: LearnerRule, *, known: Mechanism | None = None
+) -> LearningDynamics:
+    """The learner without the payoffs to be estimated, its free parameters fitted to the log.
+
+    Args:
+        train: the log.
+        learner: the rule, which is left as it is.
+        known: the known payoffs (`Mechanism.known_part`), all there is to learn from; None: none.
+    """
+    payoffs = NoPayoffs(learner.num_actions) if known is None else copy.deepcopy(known)
+    model = LearningDynamics(payoffs, copy.deepcopy(learner))
     model.to(train.device, torch.float64)
     sample = Sample.of(train, model)
     free = [p for p in model.parameters() if p.requires_grad]
@@ -71,19 +81,31 @@ def is_silent(model: LearningDynamics, sample: Sample) -> bool:
     return gradient is None or not bool(gradient.abs().max() > 1e-12)
 
 
+def payoff_parameters(mechanism: Mechanism) -> int:
+    """How many numbers of a mechanism are free to be estimated."""
+    return sum(p.numel() for p in mechanism.parameters() if p.requires_grad)
+
+
 def likelihood_ratio_is_chance(
-    model: LearningDynamics, sample: Sample, log_likelihood: float, null_log_likelihood: float
+    mechanism: Mechanism, situations: int, log_likelihood: float, null_log_likelihood: float
 ) -> bool:
-    """Whether an unpenalised fit with a known learner beats the model without payoffs only by chance.
+    """Whether an unpenalised fit with a known learner beats the known payoffs alone only by chance.
 
     2 (log L - log L0) is compared with the chi-squared quantile whose degrees of freedom are the free payoff
     parameters, or the log's payoff differences if those are fewer. Free learner parameters are not
     identified without payoffs, which makes the ratio larger than chi-squared, and a penalty makes it smaller:
-    with these the test is used only where there is a single episode and nothing can be held out.
+    with these the test is used only where there is a single episode and nothing can be held out, and for
+    logs larger than memory.
+
+    Args:
+        mechanism: what was estimated.
+        situations: distinct situations of the log, or any number of them whose payoff differences are as many
+            as the free payoff parameters.
+        log_likelihood: of the log, at the estimate.
+        null_log_likelihood: of the log, without the estimated payoffs.
     """
-    parameters = sum(p.numel() for p in model.mechanism.parameters() if p.requires_grad)
-    differences = sample.contexts.agent.shape[0] * (max(model.mechanism.num_actions) - 1)
-    freedom = max(1, min(parameters, differences))
+    differences = situations * (max(mechanism.num_actions) - 1)
+    freedom = max(1, min(payoff_parameters(mechanism), differences))
     return bool(chi2.sf(2 * (log_likelihood - null_log_likelihood), freedom) > LEVEL)
 
 
@@ -95,10 +117,11 @@ def held_out_gain(
     folds: int,
     seed: int,
 ) -> float:
-    """Held-out log-likelihood, over episode folds, less that of the model without payoffs."""
+    """Held-out log-likelihood, over episode folds, less that of the model with the known payoffs alone."""
     gain = 0.0
     for train, held_out in dataset.folds(min(folds, dataset.num_episodes), seed=seed):
-        model, null = fitted(train), without_payoffs(train, learner)
+        model = fitted(train)
+        null = without_payoffs(train, learner, known=model.mechanism.known_part())
         with torch.no_grad():
             gain += float(model.log_likelihood(held_out).sum() - null.log_likelihood(held_out).sum())
     return gain
@@ -107,8 +130,8 @@ def held_out_gain(
 def gain_is_chance(gains: Sequence[float], *, choices: int = 1) -> bool:
     """Whether held-out gains, in nats, are no more than chance may bring.
 
-    If payoffs did not matter, the likelihood ratio exp(gain) of a model fitted to other episodes would have
-    mean 1, and so would the mean ratio over several looks at one fit. By Markov's inequality the best of
+    If these payoffs did not matter, the likelihood ratio exp(gain) of a model fitted to other episodes would
+    have mean 1, and so would the mean ratio over several looks at one fit. By Markov's inequality the best of
     `choices` such means exceeds choices / LEVEL with a probability of at most LEVEL (for one fold; folds are
     added up).
 

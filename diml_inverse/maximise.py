@@ -1,20 +1,16 @@
 """The loop that maximises a penalised log-likelihood, whichever optimiser drives it."""
 
-import abc
 import copy
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from diml_inverse.dynamics import LearningDynamics
-from diml_inverse.episodes import EpisodeDataset
-from diml_inverse.mechanisms.base import Contexts
 from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.progress import progress_bar
+from diml_inverse.sample import Training
 from diml_inverse.status import Status
 
 RUNAWAY = 1e6
@@ -48,90 +44,6 @@ class Outcome:
 
     status: Status
     history: list[Record] = field(default_factory=list)
-
-
-class Training(abc.ABC):
-    """What a likelihood is maximised on: episodes in memory, or on disk."""
-
-    @property
-    @abc.abstractmethod
-    def num_choices(self) -> int:
-        """Observed choices."""
-
-    @abc.abstractmethod
-    def log_likelihood(self, model: LearningDynamics) -> Tensor:
-        """Total log-likelihood."""
-
-    @abc.abstractmethod
-    def descend(self, model: LearningDynamics, choices: int) -> Tensor:
-        """Adds the gradient of the penalised loss per choice to the parameters'; returns the loss.
-
-        Args:
-            model: whose parameters.
-            choices: observed choices of all training episodes, over which the penalty is spread.
-        """
-
-    @abc.abstractmethod
-    def batches(self, settings: LBFGS | Adam, seed: int) -> "Iterator[Training]":
-        """What each step of the optimiser sees: all of it, or a random part."""
-
-    @abc.abstractmethod
-    def in_memory(self) -> EpisodeDataset:
-        """All of it, or as much as fits into memory."""
-
-    def per_choice(self, model: LearningDynamics) -> float:
-        """Log-likelihood per observed choice, without a graph."""
-        with torch.no_grad():
-            return float(self.log_likelihood(model)) / self.num_choices
-
-
-@dataclass(frozen=True, eq=False)
-class Sample(Training):
-    """Episodes with what depends on them alone: computed once, outside the optimiser's loop."""
-
-    dataset: EpisodeDataset
-    contexts: Contexts
-
-    @classmethod
-    def of(cls, dataset: EpisodeDataset, model: LearningDynamics) -> "Sample":
-        """The distinct situations of these episodes under the model's statistic."""
-        return cls(dataset, model.contexts(dataset))
-
-    @property
-    def num_choices(self) -> int:
-        """Observed choices."""
-        return self.dataset.num_choices
-
-    def log_likelihood(self, model: LearningDynamics) -> Tensor:
-        """Total log-likelihood."""
-        return model.log_likelihood(self.dataset, self.contexts).sum()
-
-    def descend(self, model: LearningDynamics, choices: int) -> Tensor:
-        """One pass forward and one back."""
-        loss = model.penalty() / choices - self.log_likelihood(model) / self.num_choices
-        loss.backward()
-        return loss.detach()
-
-    def batches(self, settings: LBFGS | Adam, seed: int) -> Iterator["Sample"]:
-        """All episodes at every step, or a random part of `batch_size`."""
-        size = None if isinstance(settings, LBFGS) else settings.batch_size
-        if size is None or size >= self.dataset.num_episodes:
-            while True:
-                yield self
-        random, order = np.random.default_rng(seed), []
-        while True:
-            if len(order) < size:
-                order = random.permutation(self.dataset.num_episodes).tolist()
-            picked, order = order[:size], order[size:]
-            yield self.select(picked)
-
-    def select(self, episodes: list[int]) -> "Sample":
-        """Some of the episodes."""
-        return Sample(self.dataset.select(episodes), self.contexts.select(episodes))
-
-    def in_memory(self) -> EpisodeDataset:
-        """The episodes."""
-        return self.dataset
 
 
 def maximise(

@@ -42,6 +42,12 @@ class LearnerParameter(nn.Module, abc.ABC):
         """Whether the parameter is estimated."""
         return any(p.requires_grad for p in self.parameters())
 
+    @property
+    def domain(self) -> tuple[float, float]:
+        """The least and the largest value it may take."""
+        value = self().detach()
+        return float(value.min()), float(value.max())
+
     def at_bound(self) -> bool:
         """Whether an estimate lies at the edge of its domain, where standard errors lose their meaning."""
         return False
@@ -94,6 +100,11 @@ class Positive(LearnerParameter):
         """exp(raw)."""
         return self.raw.exp()
 
+    @property
+    def domain(self) -> tuple[float, float]:
+        """From zero to infinity."""
+        return 0.0, math.inf
+
     def at_bound(self) -> bool:
         """Whether the value has run to zero or to infinity."""
         return bool((self.raw.abs() > math.log(1e6)).any())
@@ -127,6 +138,11 @@ class Bounded(LearnerParameter):
         """Low + (high - low) * sigmoid(raw)."""
         return self.low + (self.high - self.low) * torch.sigmoid(self.raw)
 
+    @property
+    def domain(self) -> tuple[float, float]:
+        """The two bounds."""
+        return float(self.low), float(self.high)
+
     def at_bound(self) -> bool:
         """Whether the value is within a millionth of the domain's width of a bound."""
         share = torch.sigmoid(self.raw)
@@ -134,18 +150,56 @@ class Bounded(LearnerParameter):
 
 
 def require_shares(**parameters: LearnerParameter) -> None:
-    """Refuse values outside [0, 1] of parameters that are shares.
+    """Refuse parameters that are shares but are, or may be estimated, outside [0, 1].
 
     Raises:
         ValueError: naming the argument.
     """
     for name, parameter in parameters.items():
-        value = parameter().detach()
-        if not bool(((value >= 0) & (value <= 1)).all()):
+        low, high = parameter.domain
+        if not (low >= 0 and high <= 1):
             raise ValueError(
-                f"{name}: expected a share from 0 to 1; found {parameter.value}; "
+                f"{name}: expected a share from 0 to 1; found {_found(parameter)}; "
                 f"check the value, e.g. {name}=di.Fixed(0.25) or di.Bounded(0.25)"
             )
+
+
+def require_not_negative(**parameters: LearnerParameter) -> None:
+    """Refuse parameters that are, or may be estimated, below zero.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, parameter in parameters.items():
+        if not parameter.domain[0] >= 0:
+            raise ValueError(
+                f"{name}: expected 0 or more; found {_found(parameter)}; "
+                f"check the value, e.g. {name}=di.Fixed(1.0) or di.Positive(1.0)"
+            )
+
+
+def require_known(why: str, **parameters: LearnerParameter) -> None:
+    """Refuse free parameters that no choice depends on, whose estimates would mean nothing.
+
+    Args:
+        why: what makes choices independent of them, as in "since ...".
+        parameters: by name.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, parameter in parameters.items():
+        if parameter.free:
+            raise ValueError(
+                f"{name}: expected Fixed, since {why}; found {_found(parameter)}, of which no log says "
+                f"anything; write {name}=di.Fixed({parameter.value})"
+            )
+
+
+def _found(parameter: LearnerParameter) -> str:
+    """What was given, with the domain of what is to be estimated."""
+    low, high = parameter.domain
+    return f"{parameter.value}, free from {low:g} to {high:g}" if parameter.free else str(parameter.value)
 
 
 def require_parameters(**parameters: object) -> None:

@@ -43,9 +43,10 @@ def _behaviour(comparison: Comparison) -> str:
     columns = [f"{_count(row.episodes, f'{name} episode')}" for name, row in shown]
     table = _table("log-likelihood per choice (nats)", *columns)
     memory = "memory of the last joint action" if comparison.memory else "constant frequencies"
+    null = " without payoffs" if comparison.result.mechanism.known_part() is None else ", known part alone"
     kinds = {
         "this fit": "fit",
-        "same learner without payoffs": "without_payoffs",
+        f"same learner{null}": "without_payoffs",
         f"{memory}, payoffs ignored": "memory",
         "uniform choice": "uniform",
     }

@@ -31,7 +31,8 @@ class FitResult:
         mechanism: the recovered payoff map (only identified contrasts mean anything).
         learner: the learner rule with its estimates.
         log_likelihood: of all choices in the data given to `fit`.
-        without_payoffs: log-likelihood of the same learner with nothing to learn from.
+        without_payoffs: log-likelihood of the same learner with nothing to learn from, or, of an `Offset`,
+            with its known part alone.
         uniform: log-likelihood of choosing uniformly.
         num_choices: observed choices.
         num_episodes: episodes.

@@ -1,5 +1,6 @@
 """Solves s[t+1] = decay[t] * s[t] + drive[t], or max(s[t] + drive[t], 0), for a whole log at once."""
 
+import functools
 import math
 from typing import Any
 
@@ -7,14 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diml_inverse.compiled import step_all
+
 BLOCK = 128
 """Steps that one matrix product covers when the decay does not change over time."""
 
 LANES = 1 << 16
 """Numbers that one vector operation moves when the decay changes over time."""
-
-SCRATCH = 3 << 20
-"""Numbers of the drive that are rearranged at a time."""
 
 
 def linear_scan(
@@ -24,10 +24,10 @@ def linear_scan(
 
     A decay of shape () or (n, 1) holds at every step: the recursion is then a product with the
     lower-triangular matrix decay^(t-1-s), taken in blocks whose ends obey the same recursion with
-    decay^BLOCK. With any other decay, all chunks of time are stepped through side by side: first for their
-    ends alone, then, their starts known, for every state; at most about 5 sqrt(T) vector operations, or T
-    where one step of the log fills one. Nothing is ever divided by a product of decays, so decays of 0 are
-    safe.
+    decay^BLOCK. With any other decay it is one compiled pass over memory on the CPU; on other devices all
+    chunks of time are stepped through side by side: first for their ends alone, then, their starts known,
+    for every state; at most about 5 sqrt(T) vector operations, or T where one step of the log fills one.
+    Nothing is ever divided by a product of decays, so decays of 0 are safe.
 
     Args:
         decay: shape (), (n, 1), or anything that broadcasts to [E, T, n, A].
@@ -79,9 +79,10 @@ def _constant(decay: Tensor, drive: Tensor, initial: Tensor) -> Tensor:
     if steps > BLOCK:
         return _constant_blocks(decay, drive, initial)
     shared = decay.shape[0] == 1
-    ages = torch.arange(steps + 1, device=drive.device)
-    lag = ages[:, None] - ages[None, :]  # age of input s seen from state t; input 0 is the initial state
-    kernel = torch.where(lag >= 0, _powers(decay, steps)[:, lag.clamp(min=0)], 0.0)  # [n or 1, T+1, T+1]
+    if decay.requires_grad or decay.device.type != "cpu":
+        kernel = _kernel(decay, steps)
+    else:
+        kernel = _known_kernel(tuple(decay.flatten().tolist()), steps, decay.dtype)
     inputs = torch.cat([initial.unsqueeze(1), drive], dim=1)
     if shared:
         return (kernel[0] @ inputs.flatten(2)).view(inputs.shape)
@@ -103,6 +104,19 @@ def _constant_blocks(decay: Tensor, drive: Tensor, initial: Tensor) -> Tensor:
     return torch.cat([body, states[:, -1, BLOCK:]], dim=1)[:, : steps + 1]
 
 
+def _kernel(decay: Tensor, steps: int) -> Float[Tensor, "m S S"]:
+    """Weight of every input (input 0 is the initial state) in every state, [n or 1, T + 1, T + 1]."""
+    ages = torch.arange(steps + 1, device=decay.device)
+    lag = ages[:, None] - ages[None, :]
+    return torch.where(lag >= 0, _powers(decay, steps)[:, lag.clamp(min=0)], 0.0)
+
+
+@functools.lru_cache(maxsize=8)
+def _known_kernel(decay: tuple[float, ...], steps: int, dtype: torch.dtype) -> Tensor:
+    """The same for known decays, on the CPU: every gradient step of a fit asks for it again."""
+    return _kernel(torch.tensor(decay, dtype=dtype).view(-1, 1, 1), steps)
+
+
 def _powers(decay: Tensor, highest: int) -> Tensor:
     """decay^0 ... decay^highest, [n or 1, highest + 1]; by products, so that 0 has all its derivatives."""
     rates = decay.reshape(-1, 1).expand(-1, highest)
@@ -115,7 +129,7 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, decay: Tensor, drive: Tensor, initial: Tensor, backwards: bool) -> Tensor:
         """Backwards: s[T] = initial, s[t] = decay[t] * s[t+1] + drive[t]."""
-        states = _two_passes(decay, drive, initial, backwards)
+        states = _solve(decay, drive, initial, backwards)
         ctx.backwards = backwards
         ctx.save_for_backward(decay, states if ctx.needs_input_grad[0] else None)
         return states
@@ -135,19 +149,16 @@ class _Scan(torch.autograd.Function):
         return slope * (states[:, 1:] if ctx.backwards else states[:, :-1]), slope, start, None
 
 
-def _two_passes(decay: Tensor, drive: Tensor, initial: Tensor, backwards: bool) -> Tensor:
-    """Some episodes at a time, so that what is needed beside the states stays small.
-
-    Under 32 MB the C library hands out the same memory again; of larger pieces every page is asked for anew.
-    """
+def _solve(decay: Tensor, drive: Tensor, initial: Tensor, backwards: bool) -> Tensor:
+    """All states: by one compiled pass on the CPU, elsewhere by vector operations over chunks of time."""
     episodes, steps = drive.shape[:2]
     states = drive.new_empty(episodes, steps + 1, *drive.shape[2:])
     states[:, -1 if backwards else 0] = initial
-    target = states[:, :-1] if backwards else states[:, 1:]  # where the state after step t goes
-    block = episodes if drive.is_cuda else max(1, SCRATCH // max(drive[0].numel(), 1))
-    parts = (x.split(block) for x in (decay, drive, initial, target))
-    for fades, pushes, start, after in zip(*parts, strict=True):
-        _fill(fades, pushes, start, after, backwards)
+    if drive.device.type == "cpu":
+        fades, pushes = decay.contiguous().flatten(2), drive.contiguous().flatten(2)
+        step_all(fades, pushes, states.flatten(2), backwards=backwards)
+    else:
+        _fill(decay, drive, initial, states[:, :-1] if backwards else states[:, 1:], backwards)
     return states
 
 

@@ -10,6 +10,7 @@ from diml_inverse.mechanisms import (
     AggregativeMechanism,
     AnonymousMechanism,
     ByContext,
+    Factorial,
     JointMechanism,
     LinearInContext,
     Mechanism,
@@ -55,8 +56,9 @@ def _(mechanism: JointMechanism, agent: int, statistic: list[Any]) -> str:
     return _joint_action(statistic)
 
 
-@others_in_words.register
-def _(mechanism: AdditivePairwise, agent: int, statistic: list[Any]) -> str:
+@others_in_words.register(AdditivePairwise)
+@others_in_words.register(Factorial)
+def _(mechanism: AdditivePairwise | Factorial, agent: int, statistic: list[Any]) -> str:
     return _joint_action(statistic)
 
 

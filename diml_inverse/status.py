@@ -25,7 +25,7 @@ _REMEDIES = {
         "exploration above 0, fewer free learner parameters, or a smaller learning_rate."
     ),
     Status.NO_INFORMATION: (
-        "Payoffs do not help to predict these choices: look for more or longer episodes, another learner "
-        "rule, or agents that do learn from payoffs. No payoffs are shown."
+        "Estimated payoffs do not help to predict these choices: look for more or longer episodes, another "
+        "learner rule, or agents that do learn from payoffs. No payoffs are shown."
     ),
 }

@@ -12,15 +12,17 @@ from diml_inverse.information import (
     gain_is_chance,
     is_silent,
     likelihood_ratio_is_chance,
+    payoff_parameters,
     uniform_log_likelihood,
     without_payoffs,
 )
 from diml_inverse.learners.base import LearnerRule
-from diml_inverse.maximise import Outcome, Sample, maximise, require_finite_start
+from diml_inverse.maximise import Outcome, maximise, require_finite_start
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.precision import precision
 from diml_inverse.results import FitResult
+from diml_inverse.sample import Sample
 from diml_inverse.situations import Situations
 from diml_inverse.status import Status
 from diml_inverse.stream_sample import StreamSample
@@ -56,12 +58,12 @@ def fit_stream(
     model = LearningDynamics(copy.deepcopy(mechanism), copy.deepcopy(learner)).to(torch.float64)
     first, everything = Sample.of(stream.first(), model), StreamSample(stream, model)
     require_finite_start(model, first)
-    null = without_payoffs(first.dataset, learner)
+    null = without_payoffs(first.dataset, learner, known=model.mechanism.known_part())
     nothing = StreamSample(stream, null)
     if any(p.requires_grad for p in null.parameters()) and first.num_choices < stream.num_choices:
         maximise(null, nothing, LBFGS(max_steps=50, tolerance=1e-5))
     outcome, path, looked = Outcome(Status.NO_INFORMATION), None, first
-    chance = is_silent(model, first)
+    chance = all(is_silent(model, part) for part in everything.parts())
     if chance:
         model.learner.load_state_dict(null.learner.state_dict())
     elif isinstance(settings, LBFGS):
@@ -90,7 +92,8 @@ def fit_stream(
     log_likelihood = float(everything.log_likelihood(model))
     null_log_likelihood = float(nothing.log_likelihood(null))
     if isinstance(settings, LBFGS) and not chance:
-        chance = likelihood_ratio_is_chance(model, first, log_likelihood, null_log_likelihood)
+        situations = everything.num_situations(payoff_parameters(model.mechanism))
+        chance = likelihood_ratio_is_chance(model.mechanism, situations, log_likelihood, null_log_likelihood)
     exploded = outcome.status is Status.DIVERGED and isinstance(settings, Adam)
     if chance and not exploded:
         outcome.status = Status.NO_INFORMATION

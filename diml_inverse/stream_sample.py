@@ -9,9 +9,10 @@ from torch import Tensor
 
 from diml_inverse.data import TrajectoryDataset
 from diml_inverse.dynamics import LearningDynamics
-from diml_inverse.maximise import Sample, Training
 from diml_inverse.optimizers import LBFGS, Adam
+from diml_inverse.sample import Sample, Training
 from diml_inverse.streaming import LogStream
+from diml_inverse.unique import unique_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,20 @@ class StreamSample(Training):
         for chunk in self.stream.chunks(seed=seed):
             yield Sample.of(chunk, self.model)
 
+    def num_situations(self, enough: int) -> int:
+        """Distinct situations of the whole log; counting stops after a chunk that makes them `enough`."""
+        rows: list[Tensor] = []
+        for part in self.parts():
+            found = part.contexts
+            context = () if found.context is None else (found.context,)
+            tables = (found.agent.unsqueeze(1), found.statistic, *context)
+            rows = [torch.cat(pair) for pair in zip(rows, tables, strict=True)] if rows else list(tables)
+            distinct, _ = unique_rows(*rows)
+            rows = [table[distinct] for table in rows]
+            if len(distinct) >= enough:
+                break
+        return len(rows[0])
+
     def log_likelihood(self, model: LearningDynamics) -> Tensor:
         """Total log-likelihood, without a graph over chunks."""
         with torch.no_grad():
@@ -49,7 +64,8 @@ class StreamSample(Training):
         total = total.detach()
         for part in self.parts():
             loss = -part.log_likelihood(model) / self.num_choices
-            loss.backward()
+            if loss.requires_grad:  # not where all episodes of a chunk end before anybody has been paid
+                loss.backward()
             total = total + loss.detach()
         return total
 

@@ -17,6 +17,7 @@ WIDEST = 20
 
 def summarise(result: "FitResult") -> str:
     """The summary as text."""
+    null = "without payoffs" if result.mechanism.known_part() is None else "known part alone"
     lines = [
         f"{type(result.mechanism).__name__} x {_rule_name(result.learner)}",
         f"status: {result.status.value}. {result.status.remedy}",
@@ -25,7 +26,7 @@ def summarise(result: "FitResult") -> str:
         "",
         "log-likelihood per choice (nats)",
         f"  this fit            {result.log_likelihood_per_choice:10.4f}",
-        f"  without payoffs     {result.without_payoffs / result.num_choices:10.4f}",
+        f"  {null:<20}{result.without_payoffs / result.num_choices:10.4f}",
         f"  uniform choice      {result.uniform / result.num_choices:10.4f}",
     ]
     if result.ridge_path is not None:

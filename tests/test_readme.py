@@ -1,15 +1,18 @@
 """The README is executed: its Python runs, its commands exist, its tables equal the code."""
 
+import csv
 import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import diml_envs
 import diml_inverse as di
 from diml_envs.registration import REGISTRY
+from diml_inverse.reading.rows import INDIVIDUAL, POPULATION
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -75,6 +78,16 @@ def test_table_of_environments_equals_the_registry():
     assert len(rows) == len(expected)
 
 
+def test_tables_of_log_columns_equal_what_is_read():
+    section = README[README.index("## Your own log") : README.index("## What to trust")]
+    individual, population = section.split("A log of counts has")
+    for text, layout in ((individual, INDIVIDUAL), (population, POPULATION)):
+        rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+        named = {name: "optional" in cells[2] for cells in rows for name in re.findall(r"`(\w+)`", cells[0])}
+        expected = dict.fromkeys(layout.required, False) | dict.fromkeys(layout.optional, True)
+        assert named == expected
+
+
 def test_table_of_learners_names_every_rule():
     table = README[README.index("## Learners") : README.index("## Your own learners")]
     named = set(re.findall(r"`(\w+)[`(]", table))
@@ -82,6 +95,18 @@ def test_table_of_learners_names_every_rule():
     parts |= {"BatchRule", "LinearSchedule"}
     assert set(di.learners.__all__) - parts <= named
     assert {rule.__name__ for rule in diml_envs.learners.NAMES.values()} <= named
+
+
+def test_table_of_rules_told_apart_equals_the_last_run():
+    with (ROOT / "scripts/benchmarks/results/rule_recovery.csv").open(newline="") as file:
+        expected = list(csv.reader(file))
+    section = README[README.index("## Which rule?") : README.index("## Payoff families")]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    found = [[cell.strip(" `") or "0" for cell in line.strip("|").split("|")] for line in lines]
+    assert [row[1:] for row in found] == [row[1:] for row in expected]
+    assert [row[0] for row in found[1:]] == [row[0] for row in expected[1:]]
+    counts = np.array([row[1:] for row in expected[1:]], dtype=int)
+    assert f"{counts.trace()} of {counts.sum()} logs" in section
 
 
 def test_every_payoff_family_is_named():

@@ -1,15 +1,24 @@
 """Actor-critic learners, A2C and PPO, as their updates move the logits: a surrogate."""
 
+import copy
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from diml_inverse.learners.advantages import advantage_summaries, normalised
 from diml_inverse.learners.base import SoftmaxRule, chosen
 from diml_inverse.learners.batch_rule import BatchRule
 from diml_inverse.learners.batches import Batches
 from diml_inverse.learners.chunks import step_through
-from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters, require_shares
-from diml_inverse.scan import linear_scan
+from diml_inverse.parameters import (
+    Fixed,
+    LearnerParameter,
+    require_known,
+    require_not_negative,
+    require_parameters,
+    require_shares,
+)
 
 
 class ActorCritic(BatchRule, SoftmaxRule):
@@ -22,20 +31,27 @@ class ActorCritic(BatchRule, SoftmaxRule):
         L <- L + D + innovation (frequency - pi),   V <- V + value_step mean_t[A_t]
 
     A_t is the generalised advantage estimate where every state is alike; with trace 1 it is the discounted
-    return, bootstrapped by V at the batch's end, less V. It is linear in the payoffs. A reward late in the
-    batch is credited to earlier actions too, which is noise unless others respond within the batch.
+    return, bootstrapped by V at the batch's end, less V. It is linear in the payoffs. With a discount and a
+    trace above 0 a reward late in the batch is credited to earlier actions too, which is noise unless others
+    respond within the batch.
 
-    `normalise` divides A_t less its mean by its standard deviation in the batch, as PPO does.
+    `normalise` makes A_t in D (A_t - mean) / (sd + 1e-8), with the batch's mean and standard deviation. (PPO
+    in Stable-Baselines3 has K - 1 in the latter: `step_size` takes the factor up.) A batch whose advantages
+    are all alike, such as one step, moves L by the entropy's pull alone. With V = 0 the log-likelihood has no
+    slope at payoffs of exactly zero, and one that grows as 1 / payoffs near them: a fit starts from the
+    payoffs of the same learner without normalisation (`stand_in`).
     `clip` limits the change that D makes, to first order, in the log probability of every action taken in
     the batch, D(a) - pi . D, to [log(1 - clip), log(1 + clip)]: PPO's objective is flat beyond, so epochs of
     gradient steps on one batch go there and hardly further.
+
+    The update reads pi over all own actions: logs that say which actions were open are refused.
 
     This is a surrogate: the networks' shared weights, RMSprop or Adam, and gradient clipping are left out.
 
     The rewards of the chosen actions alone are seen. Given V before the first step, payoffs times the step
     size are identified with their level (weakly); a constant k added to the payoffs and k / (1 - discount) to
-    a free `initial_value` changes nothing. With `normalise` the scale is not identified (of payoffs and V
-    together), and without discount neither is the level.
+    a free `initial_value` changes nothing. At a discount of 1 V does not matter. With `normalise` the scale
+    is not identified (of payoffs and V together), and without discount or trace neither are V and the level.
 
     Args:
         num_actions: number of actions of each agent.
@@ -53,13 +69,16 @@ class ActorCritic(BatchRule, SoftmaxRule):
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
-        ValueError: for a share outside [0, 1]; on use, if the log carries no marks and `every` is None.
+        ValueError: for a share outside [0, 1], a step size or an entropy below 0, batches of one step to be
+            normalised, or a free parameter that no choice depends on; on use, if the log carries no marks and
+            `every` is None.
 
     References:
         Mnih et al. (2016), ICML, algorithm S3; Schulman, Moritz, Levine, Jordan & Abbeel (2016), ICLR,
         equation 16; Schulman et al. (2017), arXiv 1707.06347, equation 7.
     """
 
+    reads_policy = True
     exploration = None
 
     def __init__(
@@ -88,8 +107,17 @@ class ActorCritic(BatchRule, SoftmaxRule):
             raise ValueError(
                 f"clip: expected a share between 0 and 1; found {clip.value}; e.g. di.Fixed(0.2)"
             )
-        if bool((entropy() < 0).any()):
-            raise ValueError(f"entropy: expected 0 or more; found {entropy.value}; e.g. di.Fixed(0.01)")
+        require_not_negative(step_size=step_size, entropy=entropy)
+        if _is(discount, 0.0):
+            require_known("without discount no reward is traced back", trace=trace)
+        if _is(discount, 1.0) or (normalise and (_is(discount, 0.0) or _is(trace, 0.0))):
+            cancels = "V cancels in advantages that are not discounted, or alike in those that are normalised"
+            require_known(cancels, value_step=value_step, initial_value=initial_value)
+        if normalise and every == 1:
+            raise ValueError(
+                "every: expected at least 2 steps per batch where advantages are normalised, since one alone "
+                "is its own mean; found 1; give normalise=False, or every=the steps a learner collects"
+            )
         self.step_size, self.value_step, self.discount, self.trace = step_size, value_step, discount, trace
         self.entropy, self.initial_value, self.clip = entropy, initial_value, clip
         self.normalise = bool(normalise)
@@ -99,13 +127,23 @@ class ActorCritic(BatchRule, SoftmaxRule):
     def identifies(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """What the payoffs are identified up to."""
         if self.normalise:
-            return "payoffs up to scale, and without discount up to one constant too"
+            return "payoffs up to scale, and without discount or trace up to one constant too"
         return "payoffs with their level (weakly) if the initial value is known, else up to one constant"
 
     @property
     def scale_parameters(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The step size, unless advantages are normalised: the payoffs' scale is then lost in any case."""
         return () if self.normalise else ("step_size",)
+
+    def stand_in(self) -> "ActorCritic | None":
+        """The same without normalisation and with a known step size, where this one normalises."""
+        if not self.normalise:
+            return None
+        other, step = copy.deepcopy(self), self.step_size().detach()
+        other.step_size = Fixed(step.reshape(-1).tolist() if step.ndim else step.item())
+        other.normalise = False
+        other.fixes_scale = True  # pyright: ignore[reportAttributeAccessIssue]
+        return other
 
     def initial_state(self, episodes: int) -> Float[Tensor, "E n _"]:
         """L = 0 and V; to simulate, then the batch's rewards and actions so far and their number."""
@@ -127,9 +165,9 @@ class ActorCritic(BatchRule, SoftmaxRule):
         rewards, taken = torch.where(here, reward, rewards), torch.where(here, actions.unsqueeze(-1), taken)
         if int(count.max()) + 1 < every:
             return torch.cat([own, rewards, taken, count + 1], dim=-1)
-        gathered = rewards, taken.long(), torch.ones_like(rewards)
-        rewards, taken, inside = (x.transpose(1, 2).unsqueeze(1) for x in gathered)  # [E, 1, M, n]
-        moved = self(own, *self._summaries(rewards, taken, inside))
+        rewards, taken = rewards.transpose(1, 2), taken.long().transpose(1, 2)  # [E, every, n]
+        batch = Batches.of(torch.zeros_like(taken), taken, self.mask.shape[1])
+        moved = self(own, *self._summaries(rewards, taken, batch))
         return torch.cat([moved[:, 0], torch.zeros_like(state[..., width:])], dim=-1)
 
     def batch_states(
@@ -137,61 +175,42 @@ class ActorCritic(BatchRule, SoftmaxRule):
     ) -> Float[Tensor, "E B n _"]:
         """L and V in force in each batch."""
         start = self.initial_state(actions.shape[0])[..., : self.mask.shape[1] + 1].to(payoffs.dtype)
-        if batches.size.shape[1] == 1:
-            return start.unsqueeze(1)
         reward = payoffs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
-        laid_out = (batches.packed(x)[:, :-1] for x in (reward, actions, torch.ones_like(reward)))
-        return step_through(self, start, *self._summaries(*laid_out))
+        return step_through(self, start, *(x[:, :-1] for x in self._summaries(reward, actions, batches)))
 
-    def _summaries(
-        self,
-        rewards: Float[Tensor, "E B M n"],
-        actions: Int[Tensor, "E B M n"],
-        inside: Float[Tensor, "E B M n"],
-    ) -> tuple[Float[Tensor, "E B n A"], Float[Tensor, "E B n A"], Tensor, Float[Tensor, "E B n A"]]:
-        """What a batch says whatever V is: advantages are returns + (discount - 1) V horizons.
-
-        Returns:
-            Means of returns and of horizons, each at the action taken; of their squares and product
-            [E, B, n, 3]; and of the choices.
-        """
-        both = torch.stack([rewards, inside], dim=-1).flatten(0, 1).flip(1)  # [E B, M, n, 2]
-        summed = linear_scan(self.discount() * self.trace(), both, torch.zeros_like(both[:, 0]))[:, 1:]
-        returns, horizons = summed.flip(1).unflatten(0, inside.shape[:2]).unsqueeze(-2).unbind(-1)
-        share = (inside / inside.sum(2, keepdim=True).clamp(min=1)).unsqueeze(-1)  # [E, B, M, n, 1]
-        taken = share * chosen(actions, self.mask.shape[1], rewards.dtype)
-        products = torch.cat([returns.square(), returns * horizons, horizons.square()], dim=-1)
-        parts = taken * returns, taken * horizons, share * products, taken
-        a, b, c, d = (part.sum(2) for part in parts)
-        return a, b, c, d
+    def _summaries(self, rewards: Tensor, actions: Tensor, batches: Batches) -> tuple[Tensor, ...]:
+        taken = chosen(actions, self.mask.shape[1], rewards.dtype)
+        kept = self.discount() * self.trace()
+        return advantage_summaries(rewards, taken, batches, kept, split=self.normalise)
 
     def forward(
         self,
         state: Float[Tensor, "E n _"],
-        returns: Float[Tensor, "E B n A"],
+        rests: Float[Tensor, "E B n A"],
         horizons: Float[Tensor, "E B n A"],
-        products: Float[Tensor, "E B n 3"],
+        numbers: Float[Tensor, "E B n 5"],
         frequency: Float[Tensor, "E B n A"],
     ) -> Float[Tensor, "E B n _"]:
-        """L and V after every one of the given batches (see `_summaries`)."""
-        lost = self.discount() - 1
+        """L and V after every one of the given batches (see `advantage_summaries`)."""
         states = []
-        for gain, horizon, product, share in zip(
-            *(x.unbind(1) for x in (returns, horizons, products, frequency)), strict=True
+        for rest, horizon, number, share in zip(
+            *(x.unbind(1) for x in (rests, horizons, numbers, frequency)), strict=True
         ):
             logits, value = state.split([self.mask.shape[1], 1], dim=-1)
             policy = self.policy(state)
-            push = gain + lost * value * horizon  # mean of A_t at the action taken
-            mean = push.sum(-1, keepdim=True)
-            moved_value = value + self.value_step() * mean
+            gain, length, slope, variance, variance_of_horizons = number.split(1, dim=-1)
+            lost = (self.discount() - 1) * value
+            mean = gain + lost * length  # of A_t
+            push = rest + (slope + lost) * horizon  # mean at the action taken of A_t less that
             if self.normalise:
-                square, cross, length = product.split(1, dim=-1)
-                variance = square + 2 * lost * value * cross + (lost * value).square() * length - mean**2
-                push, mean = (push - mean * share) / (variance.clamp(min=0) + 1e-16).sqrt(), 0.0
+                variance = variance + (slope + lost).square() * variance_of_horizons
+                push = normalised(push, variance, gain.square() + (lost * length).square())
+            else:
+                push = push + mean * (share - policy)
             centred = logits - (policy * logits).sum(-1, keepdim=True)
-            change = self.step_size() * (push - mean * policy) - self.entropy() * policy * centred
+            change = self.step_size() * push - self.entropy() * policy * centred
             moved = self._innovate(logits + self._clipped(change, policy, share), share - policy)
-            state = torch.cat([moved, moved_value], dim=-1)
+            state = torch.cat([moved, value + self.value_step() * mean], dim=-1)
             states.append(state)
         return torch.stack(states, dim=1)
 
@@ -201,3 +220,8 @@ class ActorCritic(BatchRule, SoftmaxRule):
         relative = change - (policy * change).sum(-1, keepdim=True)
         low, high = torch.log1p(-self.clip()), torch.log1p(self.clip())
         return torch.where(share > 0, torch.minimum(torch.maximum(relative, low), high), relative)
+
+
+def _is(parameter: LearnerParameter, value: float) -> bool:
+    """Whether a parameter is known to be that."""
+    return not parameter.free and bool((parameter() == value).all())

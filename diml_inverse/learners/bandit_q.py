@@ -1,9 +1,9 @@
 """Bandit Q-learning: only the chosen action's payoff is seen."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from diml_inverse.learners.base import chosen
 from diml_inverse.learners.q_rule import QRule
 
 
@@ -23,6 +23,5 @@ class BanditQ(QRule):
         self, actions: Int[Tensor, "E T n"], payoffs: Float[Tensor, "E T n A"]
     ) -> tuple[Float[Tensor, "..."], Float[Tensor, "E T n A"]]:
         """Decay 1 - step_size and drive step_size * payoff at the chosen action; 1 and 0 elsewhere."""
-        at, step = actions.unsqueeze(-1), self.step_size().to(payoffs.dtype)
-        decay = torch.ones_like(payoffs).scatter_(-1, at, (1 - step).expand(at.shape))
-        return decay, torch.zeros_like(payoffs).scatter_(-1, at, step * payoffs.gather(-1, at))
+        weight = self.step_size().to(payoffs.dtype) * chosen(actions, payoffs.shape[-1], payoffs.dtype)
+        return 1 - weight, weight * payoffs

@@ -1,13 +1,15 @@
 """What a learner rule is: how experience becomes attractions, and attractions choice probabilities."""
 
 import abc
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from diml_inverse.learners.taken import log_softmax_at
+from diml_inverse.learners.taken import log_choice_at
 from diml_inverse.parameters import LearnerParameter
 from diml_inverse.scan import linear_scan
 
@@ -24,24 +26,37 @@ class LearnerRule(nn.Module, abc.ABC):
     Attributes:
         num_actions: number of actions of each agent.
         identifies: what of the payoffs a log of such learners identifies.
-        scale_parameters: names of the parameters that only multiply the payoffs; when one of them is free
-            the payoffs' scale is not identified.
+        scale_parameters: names of the parameters that only multiply the payoffs (or, with `scale_is_unit`,
+            that payoffs are measured in); when one of them is free the payoffs' scale is not identified.
+        scale_is_unit: whether payoffs c * u go with c times these parameters, rather than 1 / c times.
         fixes_scale: whether known parameters fix the payoffs' scale; False where choice never depends on it.
         reads_action: whether the state depends on the agent's own actions, beyond the payoffs of all actions.
             Rules for which it does not can be fitted to population logs.
         reads_others: whether it depends on the other agents' actions.
+        reads_policy: whether it depends on the agent's own choice probabilities. They are taken over all own
+            actions, so that logs in which some were closed are refused.
+        reads_columns: columns of the log that a replay reads for every agent, each with what to do where an
+            agent has none.
     """
 
     mask: Bool[Tensor, "n A"]
     identifies: ClassVar[str] = "not stated by this rule (set `identifies` in its class)"
     scale_parameters: ClassVar[tuple[str, ...]] = ()
+    scale_is_unit: bool = False
     fixes_scale: ClassVar[bool] = True
     reads_action: bool = True
     reads_others: bool = False
+    reads_policy: bool = False
+    reads_columns: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, num_actions: tuple[int, ...]):
         super().__init__()
         self.num_actions = tuple(int(size) for size in num_actions)
+        if min(self.num_actions, default=0) < 1:
+            raise ValueError(
+                "num_actions: expected at least one action for each of at least one agent; found "
+                f"{num_actions}; pass data.num_actions"
+            )
         sizes = torch.tensor(self.num_actions)
         mask = torch.arange(int(sizes.max())) < sizes[:, None]
         self.register_buffer("mask", mask, persistent=False)
@@ -93,8 +108,9 @@ class LearnerRule(nn.Module, abc.ABC):
             probabilities: the log's own choice probabilities; read by `PlugIn` alone.
         """
         states = [self.initial_state(actions.shape[0])]
-        for t in range(actions.shape[1] - 1):
-            states.append(self.update(states[-1], actions[:, t], payoffs[:, t]))
+        # unbound once: the gradient of a slice per step would touch the whole log at every step
+        for action, payoff in zip(actions.unbind(1)[:-1], payoffs.unbind(1)[:-1], strict=True):
+            states.append(self.update(states[-1], action, payoff))
         return torch.stack(states, dim=1)
 
     def log_likelihood(
@@ -138,7 +154,9 @@ class LearnerRule(nn.Module, abc.ABC):
         """What the rule multiplies payoffs by on their way to choice: 1 over it is their natural unit."""
         values = [getattr(self, name)().detach().double().mean() for name in self.scale_parameters]
         scale = float(torch.stack(values).prod()) if values else 1.0
-        return scale if scale > 0 else 1.0
+        if not scale > 0:
+            return 1.0
+        return 1 / scale if self.scale_is_unit else scale
 
     def free_scale_parameters(self) -> list[str]:
         """Names of the free parameters that only multiply the payoffs."""
@@ -192,8 +210,15 @@ class SoftmaxRule(LearnerRule, abc.ABC):
     ) -> Float[Tensor, "*b n"]:
         """Log probability of the actions taken: the mixture is formed for them alone."""
         logits, open_actions = self._open(state, available)
-        taken = log_softmax_at(logits, actions).unsqueeze(-1)
-        return with_exploration(taken, open_actions, self.exploration_in(state)).squeeze(-1)
+        exploration = self.exploration_in(state)
+        if exploration is not None and exploration.requires_grad:
+            taken = log_choice_at(logits, actions).unsqueeze(-1)
+            return with_exploration(taken, open_actions, exploration).squeeze(-1)
+        if exploration is None or not bool((exploration > 0).any()):
+            return log_choice_at(logits, actions)
+        kept, uniform = 1 - exploration, exploration / open_actions.sum(-1, keepdim=True)
+        known = (x.squeeze(-1).to(logits.dtype) for x in (kept, uniform))
+        return log_choice_at(logits, actions, *known)
 
     def _open(self, state: Tensor, available: Tensor | None) -> tuple[Tensor, Bool[Tensor, "*b n A"]]:
         logits = self.logits(state)

@@ -1,5 +1,7 @@
 """Rules that use no payoffs, or no memory of them: what a fitted learner has to beat."""
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -75,7 +77,7 @@ class MemoryK(SoftmaxRule):
         ridge: prior precision of a weight.
 
     Raises:
-        ValueError: for a negative memory, or more than two million weights.
+        ValueError: for a negative memory or ridge, or more than two million weights.
     """
 
     identifies = "nothing"
@@ -85,6 +87,10 @@ class MemoryK(SoftmaxRule):
         super().__init__(num_actions)
         if memory < 0:
             raise ValueError(f"memory: expected 0 or more steps; found {memory}; give the steps remembered")
+        if not 0 <= ridge < math.inf:
+            raise ValueError(
+                f"ridge: expected a precision of 0 or more; found {ridge}; 0 leaves weights free"
+            )
         self.memory, self.ridge = memory, ridge
         self.reads_action = self.reads_others = memory > 0
         n, width = self.mask.shape

@@ -1,7 +1,8 @@
 """What rules that collect steps and move once per batch share: the policy stands still inside a batch."""
 
 import abc
-from typing import Any
+from collections.abc import Mapping
+from numbers import Integral
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,11 +10,14 @@ from torch import Tensor
 
 from diml_inverse.learners.base import LearnerRule
 from diml_inverse.learners.batches import Batches
-from diml_inverse.parameters import LearnerParameter, require_parameters
+from diml_inverse.memory import Memory
+from diml_inverse.parameters import LearnerParameter, require_not_negative, require_parameters
 
 
 class BatchRule(LearnerRule, abc.ABC):
     """A rule that moves once per batch; a subclass writes `batch_states`.
+
+    Agents who are absent from an episode have no marks, so logs with such agents need `every`.
 
     Args:
         num_actions: number of actions of each agent.
@@ -22,21 +26,29 @@ class BatchRule(LearnerRule, abc.ABC):
             None for none.
 
     Raises:
-        ValueError: for fewer than one step; on use, if the log carries no marks and `every` is None.
+        ValueError: for fewer than one step, or a gain below 0; on use, if the log has no marks and `every`
+            is None.
     """
 
     def __init__(
         self, num_actions: tuple[int, ...], *, every: int | None, innovation: LearnerParameter | None
     ):
-        if every is not None and every < 1:
+        if every is not None and not (isinstance(every, Integral) and every >= 1):
             raise ValueError(
-                f"every: expected at least 1 step per batch, or None to read the log's marks; found {every}"
+                "every: expected a whole number, at least 1 step per batch, or None to read the log's marks; "
+                f"found {every}; count the steps between two updates"
             )
         if innovation is not None:
             require_parameters(innovation=innovation)
+            require_not_negative(innovation=innovation)
         super().__init__(num_actions)
         self.every, self.innovation = every, innovation
-        self._last: tuple[Tensor, Tensor | None, tuple[int, int | None], Batches] | None = None
+        self._memory = Memory()
+
+    @property
+    def reads_columns(self) -> Mapping[str, str]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The marks, unless `every` says where batches end."""
+        return {} if self.every is not None else {"update": self._give_every("number of steps per batch")}
 
     @abc.abstractmethod
     def batch_states(
@@ -52,7 +64,7 @@ class BatchRule(LearnerRule, abc.ABC):
         probabilities: Float[Tensor, "E T n A"] | None = None,
     ) -> Float[Tensor, "E T n W"]:
         """States before every step of a log: those in force in the step's batch."""
-        batches = self._batches(actions, update)
+        batches = self._memory(self._batches, actions, update)
         states = self.batch_states(actions, payoffs, batches)
         return states.gather(1, batches.index.unsqueeze(-1).expand(*actions.shape, states.shape[-1]))
 
@@ -68,16 +80,19 @@ class BatchRule(LearnerRule, abc.ABC):
         """Choices counted per batch, since the policy is the same throughout one."""
         if available is not None or not bool(mask.all()):
             return super().log_likelihood(actions, payoffs, mask, update, available, probabilities)
-        batches = self._batches(actions, update)
+        batches = self._memory(self._batches, actions, update)
         policies = self.log_policy(self.batch_states(actions, payoffs, batches))
         counts = batches.frequency * batches.size.unsqueeze(-1)
         return (counts.to(policies.dtype) * policies).sum(dim=(1, 2, 3))
+
+    def _give_every(self, steps: str) -> str:
+        return f"give {type(self).__name__}(..., every={steps})"
 
     def _steps_per_batch(self) -> int:
         if self.every is None:
             raise ValueError(
                 "every: expected a number of steps per batch, since marks exist only in a log; found None; "
-                f"give {type(self).__name__}(..., every=...) to simulate"
+                f"{self._give_every('...')} to simulate"
             )
         return self.every
 
@@ -90,33 +105,24 @@ class BatchRule(LearnerRule, abc.ABC):
         return torch.cat([corrected, moved[..., width:]], dim=-1)
 
     def _batches(self, actions: Tensor, update: Tensor | None) -> Batches:
-        """The log's batches: data alone, so those of the last log asked about are kept."""
-        versions = actions._version, None if update is None else update._version  # of edits in place
-        last = self._last
-        if last is None or last[0] is not actions or last[1] is not update or last[2] != versions:
-            batches = Batches.of(self._index(actions, update), actions, self.mask.shape[1])
-            self._last = last = actions, update, versions, batches
-        return last[3]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Copies do not carry the last log along."""
-        return {**self.__dict__, "_last": None}
+        """The log's batches: data alone."""
+        return Batches.of(self._index(actions, update), actions, self.mask.shape[1])
 
     def _index(self, actions: Tensor, update: Tensor | None) -> Int[Tensor, "E T n"]:
         """Number of the batch each step belongs to, counted from 0 in every episode and agent."""
         if self.every is not None:
             steps = torch.arange(actions.shape[1], device=actions.device) // self.every
             return steps[None, :, None].expand_as(actions)
-        name = type(self).__name__
+        remedy = self._give_every("number of steps per batch")
         if update is None:
             raise ValueError(
-                f"update: expected a log with update marks, since {name} was given no `every`; found none; "
-                f"record the marks, or give {name}(..., every=number of steps per batch)"
+                f"update: expected a log with update marks, since {type(self).__name__} was given no "
+                f"`every`; found none; record the marks, or {remedy}"
             )
         if bool((update < 0).any()):
             raise ValueError(
                 "update: expected update marks for every agent; found agents whose learners exposed none; "
-                f"give {name}(..., every=number of steps per batch)"
+                f"{remedy}"
             )
         changes = torch.zeros_like(update)
         changes[:, 1:] = (update[:, 1:] != update[:, :-1]).long()

@@ -20,7 +20,8 @@ class Batched(BatchRule):
         s[b+1] = mean_b(decay) * s[b] + mean_b(drive) + innovation * (frequency_b - policy(s[b]))
 
     The policy is constant inside a batch. Where decay and drive read state or policy (`PolicyDrivenRule`),
-    they read those in force through the batch; the recursion then steps over batches, else it is a scan.
+    they read those in force through the batch; the recursion then steps over batches (places and steps are
+    linear in the log, see `Batches`), else it is a scan.
 
     The last term, if asked for, corrects the attractions by what was actually chosen: the steady-state filter
     for noise in a learner whose state is not a function of the log alone, such as a neural network trained
@@ -71,9 +72,19 @@ class Batched(BatchRule):
         return self.rule.reads_others
 
     @property
+    def reads_policy(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the rule inside does (an innovation does so too, and is refused by its own name)."""
+        return self.rule.reads_policy
+
+    @property
     def fixes_scale(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether the rule inside does."""
         return self.rule.fixes_scale
+
+    @property
+    def scale_is_unit(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the rule inside measures payoffs in its scale parameters."""
+        return self.rule.scale_is_unit
 
     def stand_in(self) -> "Batched | None":
         """That of the rule inside, in the same batches."""
@@ -129,10 +140,14 @@ class Batched(BatchRule):
     ) -> Float[Tensor, "E B n W"]:
         """The rule's states in force in each batch, by one recursion over batches."""
         start = self.rule.initial_state(actions.shape[0]).to(payoffs.dtype)
-        frequency = batches.frequency[:, :-1].to(payoffs.dtype)
         if isinstance(self.rule, PolicyDrivenRule):
-            laid_out = batches.packed(actions), batches.packed(payoffs), batches.inside
-            return step_through(self, start, frequency, *(x[:, :-1] for x in laid_out))
+            known = (x.to(payoffs.dtype) for x in (batches.frequency_by_round, batches.share))
+            wide = torch.cat([start, torch.zeros_like(start), torch.zeros_like(start)], dim=-1)
+            laid_out = batches.packed(actions), batches.packed(payoffs), batches.ends
+            states = step_through(self, wide, *known, *laid_out)[..., : start.shape[-1]]
+            first = batches.first.unsqueeze(-1)
+            return states.gather(1, first.expand(*first.shape[:-1], states.shape[-1]))
+        frequency = batches.frequency[:, :-1].to(payoffs.dtype)
         decay, drive = self.rule.recursion(actions, payoffs)
         if decay.ndim >= 3:
             decay = batches.mean(decay.expand_as(drive))[:, :-1]
@@ -147,20 +162,26 @@ class Batched(BatchRule):
 
     def forward(
         self,
-        state: Float[Tensor, "E n W"],
-        frequency: Float[Tensor, "E B n A"],
-        actions: Int[Tensor, "E B M n"],
-        payoffs: Float[Tensor, "E B M n A"],
-        inside: Bool[Tensor, "E B M n"],
-    ) -> Float[Tensor, "E B n W"]:
-        """The states after every one of the given batches, for a rule that reads its policy."""
-        states = []
-        for b in range(actions.shape[1]):
-            decay, drive = self._recursion(state, actions[:, b], payoffs[:, b])  # [E, M, n, W]
-            weight = inside[:, b].to(drive.dtype).unsqueeze(-1)
-            weight = weight / weight.sum(1, keepdim=True).clamp(min=1)
-            decay, drive = (weight * decay.expand_as(drive)).sum(1), (weight * drive).sum(1)
-            state = self._move(state, decay, drive, frequency[:, b])
+        state: Float[Tensor, "E n _"],
+        frequency: Float[Tensor, "E R n A"],
+        share: Float[Tensor, "E R P n"],
+        actions: Int[Tensor, "E R P n"],
+        payoffs: Float[Tensor, "E R P n A"],
+        ends: Bool[Tensor, "E R n"],
+    ) -> Float[Tensor, "E R n _"]:
+        """The states after every one of the given rounds, for a rule that reads its policy.
+
+        Beside the rule's own state [E, n, W] stand the batch's means of decay and drive so far.
+        """
+        width, states = self._width(), []
+        for r in range(actions.shape[1]):
+            own, sums = state[..., :width], state[..., width:]
+            decay, drive = self._recursion(own, actions[:, r], payoffs[:, r])  # [E, P, n, W]
+            step = torch.cat([decay.expand_as(drive), drive], dim=-1)
+            sums = sums + (share[:, r].unsqueeze(-1) * step).sum(1)
+            moved = self._move(own, *sums.chunk(2, dim=-1), frequency[:, r])
+            moved = torch.cat([moved, torch.zeros_like(sums)], dim=-1)
+            state = torch.where(ends[:, r].unsqueeze(-1), moved, torch.cat([own, sums], dim=-1))
             states.append(state)
         return torch.stack(states, dim=1)
 

@@ -6,7 +6,15 @@ from torch import Tensor
 
 from diml_inverse.learners.average_rule import AverageRule, require_weight
 from diml_inverse.learners.base import chosen
-from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters, require_shares
+from diml_inverse.learners.q_rule import INITIAL_CANCELS
+from diml_inverse.parameters import (
+    Fixed,
+    LearnerParameter,
+    require_known,
+    require_not_negative,
+    require_parameters,
+    require_shares,
+)
 
 
 class EWA(AverageRule):
@@ -37,7 +45,8 @@ class EWA(AverageRule):
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
-        ValueError: for a share outside [0, 1], or a negative initial experience.
+        ValueError: for a share outside [0, 1], or a negative initial experience or inverse temperature; for a
+            free initial value, which cancels in the policy.
 
     References:
         Camerer & Ho (1999), Econometrica 67, section 2, equations 2.1 to 2.5.
@@ -74,6 +83,8 @@ class EWA(AverageRule):
         )
         require_shares(delta=delta, phi=phi, rho=rho, exploration=exploration)
         require_weight(initial_experience=initial_experience)
+        require_not_negative(inverse_temperature=inverse_temperature)
+        require_known(INITIAL_CANCELS, initial=initial)
         self.inverse_temperature, self.delta, self.phi, self.rho = inverse_temperature, delta, phi, rho
         self.initial_experience, self.initial = initial_experience, initial
         self.exploration = exploration

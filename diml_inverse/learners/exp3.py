@@ -6,7 +6,7 @@ from torch import Tensor
 
 from diml_inverse.learners.base import chosen
 from diml_inverse.learners.policy_driven import PolicyDrivenRule
-from diml_inverse.parameters import Fixed, LearnerParameter
+from diml_inverse.parameters import Fixed, LearnerParameter, require_not_negative
 
 _LEAST = {torch.float64: 1e-100}
 """A drawn action's probability may have rounded to 0 in a log that is replayed; elsewhere 1e-30."""
@@ -27,7 +27,7 @@ class Exp3(PolicyDrivenRule):
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
-        ValueError: for an exploration outside [0, 1], or an implicit exploration below 0.
+        ValueError: for an exploration outside [0, 1], or a step size or an implicit exploration below 0.
 
     References:
         Auer, Cesa-Bianchi, Freund & Schapire (2002), SIAM Journal on Computing 32, figure 1 (exploration is
@@ -54,11 +54,7 @@ class Exp3(PolicyDrivenRule):
             exploration=exploration,
             numbers={"step_size": step_size, "implicit_exploration": implicit_exploration},
         )
-        if not bool((implicit_exploration() >= 0).all()):
-            raise ValueError(
-                f"implicit_exploration: expected 0 or more; found {implicit_exploration.value}; it is added "
-                "to a probability that payoffs are divided by"
-            )
+        require_not_negative(step_size=step_size, implicit_exploration=implicit_exploration)
 
     def initial_state(self, episodes: int) -> Float[Tensor, "E n A"]:
         """Zero."""

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from diml_inverse.learners.base import chosen
 from diml_inverse.learners.policy_driven import PolicyDrivenRule
-from diml_inverse.parameters import Fixed, LearnerParameter
+from diml_inverse.parameters import Fixed, LearnerParameter, require_not_negative
 
 
 class FAQ(PolicyDrivenRule):
@@ -28,7 +28,7 @@ class FAQ(PolicyDrivenRule):
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
-        ValueError: for a share outside [0, 1], or a threshold of 0.
+        ValueError: for a share outside [0, 1], a threshold of 0, or an inverse temperature below 0.
 
     References:
         Kaisers & Tuyls (2010), AAMAS, "Frequency adjusted multi-agent Q-learning" (threshold is their beta).
@@ -58,6 +58,7 @@ class FAQ(PolicyDrivenRule):
             shares={"step_size": step_size, "threshold": threshold},
             numbers={"inverse_temperature": inverse_temperature, "initial": initial or Fixed(0.0)},
         )
+        require_not_negative(inverse_temperature=inverse_temperature)
         if not bool((threshold() > 0).all()):
             raise ValueError(
                 f"threshold: expected a probability above 0; found {threshold.value}; "

@@ -5,7 +5,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from diml_inverse.learners.average_rule import AverageRule, require_weight
-from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters, require_shares
+from diml_inverse.learners.q_rule import INITIAL_CANCELS
+from diml_inverse.parameters import (
+    Fixed,
+    LearnerParameter,
+    require_known,
+    require_not_negative,
+    require_parameters,
+    require_shares,
+)
 
 
 class FictitiousPlay(AverageRule):
@@ -25,7 +33,8 @@ class FictitiousPlay(AverageRule):
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
-        ValueError: for a forgetting or an exploration outside [0, 1], or a negative prior weight.
+        ValueError: for a forgetting or an exploration outside [0, 1], or a negative prior weight or inverse
+            temperature; for a free initial value, which cancels in the policy.
 
     References:
         Fudenberg & Levine (1998), The Theory of Learning in Games, chapters 2 and 4; forgetting: Cheung &
@@ -59,6 +68,8 @@ class FictitiousPlay(AverageRule):
         )
         require_shares(forgetting=forgetting, exploration=exploration)
         require_weight(prior_weight=prior_weight)
+        require_not_negative(inverse_temperature=inverse_temperature)
+        require_known(INITIAL_CANCELS, initial=initial)
         self.inverse_temperature, self.forgetting = inverse_temperature, forgetting
         self.prior_weight, self.initial, self.exploration = prior_weight, initial, exploration
 

@@ -4,15 +4,16 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from diml_inverse.learners.base import chosen
-from diml_inverse.learners.q_rule import QRule
-from diml_inverse.parameters import LearnerParameter, require_parameters, require_shares
+from diml_inverse.learners.q_rule import INITIAL_CANCELS, QRule
+from diml_inverse.parameters import LearnerParameter, require_known, require_parameters, require_shares
 
 
 class ForgettingQ(QRule):
     """Q(a_t) <- (1 - step_size) Q(a_t) + step_size u(a_t, c); Q(a) <- (1 - forgetting) Q(a) for the others.
 
     With forgetting 0 it is `BanditQ`. Values fade towards 0, and so the payoffs' level matters to choice.
-    Where forgetting equals the step size, the initial value cancels in the policy.
+    Where forgetting equals the step size, the initial value cancels in the policy: a free one is refused if
+    both are known to be equal.
 
     Args:
         num_actions: number of actions of each agent.
@@ -24,7 +25,8 @@ class ForgettingQ(QRule):
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
-        ValueError: for a step size, a forgetting or an exploration outside [0, 1].
+        ValueError: for a step size, a forgetting or an exploration outside [0, 1], or an inverse temperature
+            below 0; for a free initial value where it cancels in the policy.
 
     References:
         Erev & Roth (1998), American Economic Review 88; Ito & Doya (2009), Journal of Neuroscience 29,
@@ -52,6 +54,8 @@ class ForgettingQ(QRule):
         )
         require_parameters(forgetting=forgetting)
         require_shares(forgetting=forgetting)
+        if not (step_size.free or forgetting.free) and bool((step_size() == forgetting()).all()):
+            require_known(f"forgetting equals the step size: {INITIAL_CANCELS}", initial=self.initial)
         self.forgetting = forgetting
 
     def recursion(

@@ -5,7 +5,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from diml_inverse.learners.base import LinearRule, SoftmaxRule
-from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters, require_shares
+from diml_inverse.parameters import (
+    Fixed,
+    LearnerParameter,
+    require_not_negative,
+    require_parameters,
+    require_shares,
+)
 
 
 class Hedge(LinearRule, SoftmaxRule):
@@ -20,6 +26,10 @@ class Hedge(LinearRule, SoftmaxRule):
         forgetting: share of the sum lost at each step; 0 is plain Hedge.
         exploration: e, the share of uniform choice.
         optimism: weight of the prediction, 0 or more; 1 is optimistic Hedge, None (plain) keeps no P.
+
+    Raises:
+        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        ValueError: for a share outside [0, 1], or a step size or an optimism below 0.
 
     References:
         Freund & Schapire (1997), Journal of Computer and System Sciences 55, algorithm Hedge. Optimism:
@@ -42,8 +52,10 @@ class Hedge(LinearRule, SoftmaxRule):
         super().__init__(num_actions)
         forgetting, exploration = forgetting or Fixed(0.0), exploration or Fixed(0.0)
         require_parameters(step_size=step_size, forgetting=forgetting, exploration=exploration)
+        require_not_negative(step_size=step_size)
         if optimism is not None:
             require_parameters(optimism=optimism)
+            require_not_negative(optimism=optimism)
         require_shares(forgetting=forgetting, exploration=exploration)
         self.step_size, self.forgetting, self.exploration = step_size, forgetting, exploration
         self.optimism = optimism

@@ -9,13 +9,14 @@ from diml_inverse.learners.q_rule import QRule
 class LogitQ(QRule):
     """Q <- (1 - step_size) Q + step_size u(., c) for all own actions; arguments as in `QRule`.
 
-    The initial value cancels in the policy.
+    The initial value cancels in the policy: a free one is refused.
 
     References:
         An & Du (2026), arXiv 2601.17678, equation of the Boltzmann-Q learner.
     """
 
     reads_action = False
+    initial_cancels = True
     identifies = "payoff differences between own actions, one free constant per context"
 
     def recursion(

@@ -1,6 +1,7 @@
 """The two-step route through a long log: choice probabilities known first, then one scan."""
 
-from typing import Any
+from numbers import Integral
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,6 +10,7 @@ from torch import Tensor
 from diml_inverse.learners.base import LearnerRule
 from diml_inverse.learners.frequencies import past_frequencies
 from diml_inverse.learners.policy_driven import PolicyDrivenRule
+from diml_inverse.memory import Memory
 
 
 class PlugIn(LearnerRule):
@@ -25,7 +27,8 @@ class PlugIn(LearnerRule):
     depend on policies before t alone, so each iteration makes at least one more step exact, and `iterations`
     = T gives the exact likelihood (commonly far fewer do: the map contracts where policies move slowly).
 
-    What moves a simulation (`update`) is the rule itself.
+    What moves a simulation (`update`) is the rule itself. Logs that say which actions were open are refused,
+    as they are for the rule; so are probabilities in a log with absent agents, who have none.
 
     Args:
         rule: the rule inside.
@@ -41,17 +44,27 @@ class PlugIn(LearnerRule):
         (iterating towards the fixed point).
     """
 
+    reads_policy = True
+    reads_columns = MappingProxyType(
+        {
+            "probabilities": "leave the column out (dataclasses.replace(data, probabilities=None)): past "
+            "frequencies are then plugged in for all"
+        }
+    )
+
     def __init__(self, rule: PolicyDrivenRule, *, iterations: int = 0):
         if not isinstance(rule, PolicyDrivenRule):
             raise TypeError(
                 "rule: expected a rule that reads its own policy (FAQ, Exp3, Reinforce, PolicyGradient); "
                 f"found {type(rule).__name__}; use it as it is"
             )
-        if iterations < 0:
-            raise ValueError(f"iterations: expected 0 or more; found {iterations}; 0 plugs in once")
+        if not (isinstance(iterations, Integral) and iterations >= 0):
+            raise ValueError(
+                f"iterations: expected a whole number, 0 or more; found {iterations}; 0 plugs in once"
+            )
         super().__init__(rule.num_actions)
         self.rule, self.iterations = rule, iterations
-        self._last: tuple[Tensor, int, Tensor] | None = None
+        self._memory = Memory()
 
     @property
     def identifies(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -111,10 +124,7 @@ class PlugIn(LearnerRule):
     def _first(self, actions: Tensor, probabilities: Tensor | None) -> Float[Tensor, "E T n A"]:
         """The policies to begin with; at steps after an episode's end, which nothing reads, anything."""
         if probabilities is None:
-            last = self._last
-            if last is None or last[0] is not actions or last[1] != actions._version:
-                self._last = last = actions, actions._version, past_frequencies(actions, self.mask)
-            return last[2]
+            return self._memory(past_frequencies, actions, self.mask)
         unknown = torch.isnan(probabilities).any(-1)
         if bool(unknown.any()):
             episode, step, agent = (int(x) for x in unknown.nonzero()[0])
@@ -127,7 +137,3 @@ class PlugIn(LearnerRule):
         ended = probabilities.sum(-1, keepdim=True) == 0
         mask = self.mask.to(probabilities.dtype)
         return torch.where(ended, mask / mask.sum(-1, keepdim=True), probabilities)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Copies do not carry the last log's frequencies along."""
-        return {**self.__dict__, "_last": None}

@@ -16,8 +16,9 @@ from diml_inverse.scan import linear_scan
 class PolicyDrivenRule(SoftmaxRule, abc.ABC):
     """A rule with s[t+1] = decay[t] * s[t] + drive[t], where both may read the policy of s[t].
 
-    The policy is read over all own actions, exploration included, as the simulators do. A state wider than
-    the actions holds its parts side by side, the attractions first.
+    The policy is read over all own actions, exploration included, as the simulators do; logs that say which
+    actions were open are refused (`LearningDynamics`), since their learners drew from another one. A state
+    wider than the actions holds its parts side by side, the attractions first.
 
     Two ways through a log:
 
@@ -37,6 +38,8 @@ class PolicyDrivenRule(SoftmaxRule, abc.ABC):
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
         ValueError: for a share outside [0, 1].
     """
+
+    reads_policy = True
 
     def __init__(
         self,

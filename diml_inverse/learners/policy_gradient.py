@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from diml_inverse.learners.policy_driven import PolicyDrivenRule
-from diml_inverse.parameters import LearnerParameter
+from diml_inverse.parameters import LearnerParameter, require_not_negative
 
 
 class PolicyGradient(PolicyDrivenRule):
@@ -21,7 +21,7 @@ class PolicyGradient(PolicyDrivenRule):
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
-        ValueError: for an exploration outside [0, 1].
+        ValueError: for an exploration outside [0, 1], or a step size below 0.
 
     References:
         Sutton, McAllester, Singh & Mansour (1999), NeurIPS, theorem 1; Srinivasan et al. (2018), NeurIPS,
@@ -42,6 +42,7 @@ class PolicyGradient(PolicyDrivenRule):
         exploration: LearnerParameter | None = None,
     ):
         super().__init__(num_actions, exploration=exploration, numbers={"step_size": step_size})
+        require_not_negative(step_size=step_size)
 
     def initial_state(self, episodes: int) -> Float[Tensor, "E n A"]:
         """Zero."""

@@ -1,12 +1,22 @@
 """What Q rules share: values that start alike, and a softmax of them with exploration."""
 
 import abc
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
 
 from diml_inverse.learners.base import LinearRule, SoftmaxRule
-from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters, require_shares
+from diml_inverse.parameters import (
+    Fixed,
+    LearnerParameter,
+    require_known,
+    require_not_negative,
+    require_parameters,
+    require_shares,
+)
+
+INITIAL_CANCELS = "the initial value of every action is the same and fades alike, so it cancels in the policy"
 
 
 class QRule(LinearRule, SoftmaxRule, abc.ABC):
@@ -21,10 +31,12 @@ class QRule(LinearRule, SoftmaxRule, abc.ABC):
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
-        ValueError: for a step size or an exploration outside [0, 1].
+        ValueError: for a step size or an exploration outside [0, 1], or an inverse temperature below 0; for a
+            free initial value where it cancels in the policy.
     """
 
     scale_parameters = ("inverse_temperature",)
+    initial_cancels: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -44,6 +56,9 @@ class QRule(LinearRule, SoftmaxRule, abc.ABC):
             initial=initial,
         )
         require_shares(step_size=step_size, exploration=exploration)
+        require_not_negative(inverse_temperature=inverse_temperature)
+        if self.initial_cancels:
+            require_known(INITIAL_CANCELS, initial=initial)
         self.step_size, self.inverse_temperature = step_size, inverse_temperature
         self.exploration, self.initial = exploration, initial
 

@@ -18,19 +18,26 @@ class RegretRule(ProportionalRule, abc.ABC):
     Payoffs c * u with any c > 0 (one for each agent) are the same process, and no parameter fixes c. So a
     penalty on payoffs cannot shrink what matters: keep it small, and compare payoffs up to scale. At payoffs
     of exactly zero all regrets are zero and choice is uniform, whatever direction payoffs would move in: the
-    log-likelihood has no gradient there. Start a fit from payoffs that are not zero, such as those of
-    `stand_in`.
+    log-likelihood has no gradient there. And it jumps wherever payoffs leave an agent's last positive regret,
+    so that a search from far away stops early: `smoothing` makes it smooth, and a fit begins with payoffs of
+    `stand_in`, smoothed less and less (`SmoothedRegret`).
 
     Args:
         num_actions: number of actions of each agent.
         exploration: e, the share of uniform choice; none by default, and then a choice whose regret is not
             positive where another's is has probability 0.
 
+    Attributes:
+        smoothing: width w, in units of payoff, shape () or (n, 1), at which R+ is rounded while a start is
+            sought: w (softplus(R / w) + 1) in its place, which tends to R+, uniform where no regret is
+            positive, as w does to 0. None: R+ itself, the rule.
+
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
         ValueError: for an exploration outside [0, 1].
     """
 
+    smoothing: Float[Tensor, "*n"] | None
     identifies = (
         "payoff differences between own actions up to one positive factor for each agent, "
         "one free constant per context"
@@ -43,14 +50,17 @@ class RegretRule(ProportionalRule, abc.ABC):
         require_parameters(exploration=exploration)
         require_shares(exploration=exploration)
         self.exploration = exploration
+        self.smoothing = None
 
     def initial_state(self, episodes: int) -> Float[Tensor, "E n A"]:
         """Zero."""
         return torch.zeros(episodes, *self.mask.shape, dtype=torch.float64, device=self.mask.device)
 
     def weights(self, state: Tensor) -> Float[Tensor, "*b n A"]:
-        """Positive regrets."""
-        return torch.relu(state)
+        """Positive regrets, rounded while a start is sought."""
+        if self.smoothing is None:
+            return torch.relu(state)
+        return self.smoothing * (torch.nn.functional.softplus(state / self.smoothing) + 1)
 
     def stand_in(self) -> Hedge:
         """A rule with a concave likelihood that prefers the same actions: its payoffs are where to start.

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from diml_inverse.learners.base import chosen
 from diml_inverse.learners.policy_driven import PolicyDrivenRule
-from diml_inverse.parameters import Fixed, LearnerParameter
+from diml_inverse.parameters import Fixed, LearnerParameter, require_not_negative
 from diml_inverse.scan import linear_scan
 
 
@@ -27,7 +27,7 @@ class Reinforce(PolicyDrivenRule):
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
-        ValueError: for a share outside [0, 1].
+        ValueError: for a share outside [0, 1], or a step size below 0.
 
     References:
         Williams (1992), Machine Learning 8, theorem 1.
@@ -55,6 +55,7 @@ class Reinforce(PolicyDrivenRule):
             shares={"baseline_step": baseline_step},
             numbers={"step_size": step_size, "initial_baseline": initial_baseline or Fixed(0.0)},
         )
+        require_not_negative(step_size=step_size)
 
     def initial_state(self, episodes: int) -> Float[Tensor, "E n _"]:
         """L = 0 and b: [E, n, A + 1]."""

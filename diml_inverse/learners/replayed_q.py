@@ -7,7 +7,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from diml_inverse.learners.base import SoftmaxRule, chosen
-from diml_inverse.parameters import Fixed, LearnerParameter, require_parameters, require_shares
+from diml_inverse.parameters import (
+    Fixed,
+    LearnerParameter,
+    require_not_negative,
+    require_parameters,
+    require_shares,
+)
 from diml_inverse.scan import linear_scan
 
 Schedule = Callable[[Tensor], Tensor]
@@ -40,7 +46,8 @@ class ReplayedQ(SoftmaxRule):
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
-        ValueError: for a share outside [0, 1].
+        ValueError: for a share outside [0, 1], or an inverse temperature below 0; on use, for a map whose
+            values are outside [0, 1].
 
     References:
         Mnih et al. (2015), Nature 518, algorithm 1.
@@ -70,6 +77,7 @@ class ReplayedQ(SoftmaxRule):
             initial=initial,
         )
         require_shares(step_size=step_size, forgetting=forgetting)
+        require_not_negative(inverse_temperature=inverse_temperature)
         if isinstance(exploration, LearnerParameter):
             require_shares(exploration=exploration)
         elif not callable(exploration):
@@ -90,7 +98,14 @@ class ReplayedQ(SoftmaxRule):
         """e_t at the state's step."""
         if isinstance(self.exploration, LearnerParameter):
             return self.exploration()
-        return self.exploration(state[..., -1:])
+        share = self.exploration(state[..., -1:])
+        if not bool(((share >= 0) & (share <= 1)).all()):
+            step, found = _outside(state[..., -1:], share)
+            raise ValueError(
+                f"exploration: expected a map from steps to shares from 0 to 1; found {found:g} at step "
+                f"{step:g} (counted from 0); bound it, e.g. lambda step: (1 - step / 500).clamp(min=0.05)"
+            )
+        return share
 
     def update(self, state: Tensor, actions: Int[Tensor, "E n"], payoffs: Float[Tensor, "E n A"]) -> Tensor:
         """One step."""
@@ -118,3 +133,11 @@ class ReplayedQ(SoftmaxRule):
         values = linear_scan(1 - speed * counts, speed * rewards, value)
         passed = torch.arange(steps + 1, dtype=payoffs.dtype, device=payoffs.device)[:, None, None]
         return torch.cat([values, held, clock.unsqueeze(1) + passed], dim=-1)
+
+
+def _outside(step: Tensor, share: Tensor) -> tuple[float, float]:
+    """The first step at which a share lies outside [0, 1], and that share."""
+    step, share = (x.detach().flatten() for x in torch.broadcast_tensors(step, share))
+    wrong = ~((share >= 0) & (share <= 1))
+    first = step[wrong].argmin()
+    return float(step[wrong][first]), float(share[wrong][first])

@@ -40,6 +40,7 @@ class RothErev(LinearRule, ProportionalRule):
 
     identifies = "payoffs with their level, in units of the initial propensity: one joint scale is free"
     scale_parameters = ("initial",)
+    scale_is_unit = True
 
     def __init__(
         self,
@@ -60,10 +61,6 @@ class RothErev(LinearRule, ProportionalRule):
                 "action before the first step in units of payoff, e.g. initial=di.Fixed(1.0)"
             )
         self.forgetting, self.initial, self.exploration = forgetting, initial, exploration
-
-    def payoff_scale(self) -> float:
-        """1 / initial: payoffs matter to choice in proportion to the propensity they are added to."""
-        return 1 / super().payoff_scale()
 
     def initial_state(self, episodes: int) -> Float[Tensor, "E n A"]:
         """Propensities before the first step."""

@@ -1,5 +1,7 @@
 """Exploration that falls along a straight line, as DQN's does."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -30,7 +32,7 @@ class LinearSchedule(nn.Module):
                     f"{name}: expected a share above 0; found {share.value}; a learner that does not explore "
                     "is better told by a small one, e.g. di.Fixed(0.01)"
                 )
-        if steps < 1:
+        if not 1 <= steps < math.inf:
             raise ValueError(f"steps: expected at least 1; found {steps}; give the length of the way down")
         self.start, self.end, self.steps = start, end, steps
 

@@ -3,9 +3,12 @@
 from diml_inverse.mechanisms.additive_pairwise import AdditivePairwise
 from diml_inverse.mechanisms.aggregative import AggregativeMechanism
 from diml_inverse.mechanisms.anonymous import AnonymousMechanism
+from diml_inverse.mechanisms.anonymous_factorial import AnonymousFactorial
+from diml_inverse.mechanisms.average import Average
 from diml_inverse.mechanisms.base import Contexts, Mechanism
 from diml_inverse.mechanisms.by_context import ByContext
 from diml_inverse.mechanisms.congestion import Congestion
+from diml_inverse.mechanisms.factorial import Factorial
 from diml_inverse.mechanisms.joint import JointMechanism
 from diml_inverse.mechanisms.known import Known
 from diml_inverse.mechanisms.linear_in_context import LinearInContext
@@ -25,10 +28,13 @@ from diml_inverse.mechanisms.tabular_network import TabularNetwork
 __all__ = [
     "AdditivePairwise",
     "AggregativeMechanism",
+    "AnonymousFactorial",
     "AnonymousMechanism",
+    "Average",
     "ByContext",
     "Congestion",
     "Contexts",
+    "Factorial",
     "JointMechanism",
     "Known",
     "LinearInContext",

@@ -167,6 +167,10 @@ class Mechanism(nn.Module, abc.ABC):
         """Minus the log prior density of the parameters, up to a constant; 0 if there is none."""
         return torch.zeros((), dtype=self.dtype, device=self.mask.device)
 
+    def known_part(self) -> "Mechanism | None":
+        """The payoffs that are given, not estimated, as a mechanism of their own; None if there are none."""
+        return None
+
     @property
     def dtype(self) -> torch.dtype:
         """Floating point type of the payoffs."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from diml_inverse.mechanisms.base import ArrayLike, Mechanism
 from diml_inverse.mechanisms.composite import Composite, require_mechanism
-from diml_inverse.mechanisms.memory import Memory
+from diml_inverse.memory import Memory
 
 
 class ByContext(Composite):
@@ -53,6 +53,11 @@ class ByContext(Composite):
     def member(self) -> Mechanism:
         """The first level's mechanism, which says the family."""
         return self.families()[0]
+
+    def known_part(self) -> Mechanism | None:
+        """The members' known part, where they have one: the same at every level."""
+        known = self.member.known_part()
+        return None if known is None else ByContext(known, self.levels)
 
     def statistic(self, actions: Int[Tensor, "*b n"]) -> Num[Tensor, "*b n F"]:
         """That of the members."""

@@ -9,8 +9,8 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from diml_inverse.mechanisms.base import Mechanism
-from diml_inverse.mechanisms.memory import Memory
 from diml_inverse.mechanisms.roles import others_in_order
+from diml_inverse.memory import Memory
 from diml_inverse.unique import unique_rows
 
 

@@ -34,7 +34,7 @@ class LinearInContext(Composite):
                 f"{type(member).__name__} with {member.context_size}, and context_size {context_size}; pass "
                 "the log's number of covariates, data.context.shape[-1]"
             )
-        if not member.free_scale:
+        if not member.free_scale or member.known_part() is not None:
             raise ValueError(
                 "member: expected a family without a known part, which covariates would multiply too; found "
                 f"{type(member).__name__}; add known payoffs around it: Offset(known, LinearInContext(...))"

@@ -12,8 +12,10 @@ from diml_inverse.mechanisms.base import ArrayLike
 class NetworkGame(AggregativeMechanism):
     """u_i = benefit_i x_i - x_i^2 / 2 + complementarity * x_i * sum over j of g_ij x_j.
 
-    Action a of an agent with m actions is the effort x = highest * a / (m - 1). The quadratic cost sets the
-    unit of the payoffs, so a learner's inverse temperature can be estimated beside them.
+    Action a of an agent with m actions is the effort x = highest * a / (m - 1). Where somebody has three
+    efforts or more, the curve of the quadratic cost sets the unit of the payoffs, so a learner's inverse
+    temperature can be estimated beside them. Of two efforts alone (0 and `highest`) cost and benefit are not
+    told apart, and only the products of payoffs and inverse temperature are identified (`free_scale`).
 
     Args:
         num_actions: number of actions of each agent; sizes may differ.
@@ -27,8 +29,6 @@ class NetworkGame(AggregativeMechanism):
         Ballester, Calvo-Armengol & Zenou (2006), Econometrica 74.
     """
 
-    free_scale = False
-
     def __init__(self, num_actions: tuple[int, ...], adjacency: ArrayLike, *, highest: float = 2.0):
         if not highest > 0:
             raise ValueError(f"highest: expected an effort above 0; found {highest}; give the largest effort")
@@ -36,7 +36,7 @@ class NetworkGame(AggregativeMechanism):
         efforts = highest * np.arange(sizes.max()) / np.maximum(sizes - 1, 1)[:, None]
         weights = link_weights("adjacency", adjacency, len(sizes))
         super().__init__(num_actions, levels=efforts, weights=weights)
-        self.free_scale = int(sizes.max()) < 3  # of two efforts cost and benefit are not told apart
+        self.free_scale = int(sizes.max()) < 3
         self.adjacency, self.highest = weights, highest
         self.benefit = nn.Parameter(torch.zeros(self.num_agents, dtype=torch.float64))
         self.complementarity = nn.Parameter(torch.zeros((), dtype=torch.float64))

@@ -1,4 +1,4 @@
-"""A network of the opponents' counts that returns the payoffs of all own actions in one pass."""
+"""A network of the opponents' shares by action that returns the payoffs of all own actions in one pass."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +13,11 @@ from diml_inverse.optimizers import Adam
 
 
 class NeuralAnonymous(AnonymousMechanism):
-    """All agents share u(., k / (n - 1)): two ReLU layers over opponents' shares, one output per own action.
+    """All agents share u(., k / m): two ReLU layers over opponents' shares, one output per own action.
 
-    With roles the shares are those of each role, and each role has outputs of its own.
+    k are the counts of the m opponents who take part: n - 1 unless some are absent, and no shares but zeros
+    where nobody else is there. With roles there is an input for each role and action, again a share of all
+    opponents (not of those of the role), and each role has outputs of its own.
 
     Args:
         num_actions: number of actions of each agent, all equal (with roles: within each).

@@ -9,7 +9,7 @@ from torch import Tensor
 from diml_inverse.mechanisms.base import Contexts, Mechanism, PayoffFunction
 from diml_inverse.mechanisms.composite import Composite, require_mechanism
 from diml_inverse.mechanisms.known import Known
-from diml_inverse.mechanisms.memory import Memory
+from diml_inverse.memory import Memory
 
 
 class Offset(Composite):
@@ -63,6 +63,11 @@ class Offset(Composite):
     def unknown(self) -> Mechanism:
         """The part that is estimated."""
         return self.families()[0]
+
+    def known_part(self) -> Mechanism:
+        """The known part, with what the other part knows itself."""
+        more = self.unknown.known_part()
+        return self.known if more is None else Offset(self.known, more)
 
     def statistic(self, actions: Int[Tensor, "*b n"]) -> Float[Tensor, "*b n F"]:
         """The unknown part's statistic, then the known payoffs or what they follow from."""

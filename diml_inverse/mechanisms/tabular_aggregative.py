@@ -11,8 +11,8 @@ from torch import Tensor
 from diml_inverse.mechanisms.aggregative import AggregativeMechanism, require_equal_actions
 from diml_inverse.mechanisms.base import ArrayLike
 from diml_inverse.mechanisms.grid import reachable_sums
-from diml_inverse.mechanisms.memory import Memory
 from diml_inverse.mechanisms.ridge import CELL_RIDGES, RidgeTable, checked_cells, checked_ridge
+from diml_inverse.memory import Memory
 
 
 class TabularAggregative(AggregativeMechanism):

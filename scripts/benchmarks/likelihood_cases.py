@@ -11,7 +11,8 @@ from torch import Tensor
 
 import diml_envs
 import diml_inverse as di
-from diml_inverse.maximise import Sample, maximise
+from diml_inverse.maximise import maximise
+from diml_inverse.sample import Sample
 
 
 @dataclass(frozen=True)

@@ -76,14 +76,14 @@ class PublicGoodsModel(nn.Module):
 
 
 class AnonymousNetwork(nn.Module):
-    """Own action's embedding (6 numbers), opponents' shares, two ReLU layers of 256, one payoff."""
+    """Own action's embedding, opponents' shares, two ReLU layers of 256, one payoff."""
 
-    def __init__(self, agents: int, actions: int):
+    def __init__(self, agents: int, actions: int, *, embedding: int = 6):
         super().__init__()
         self.others = agents - 1
-        self.embedding = nn.Embedding(actions, 6)
+        self.embedding = nn.Embedding(actions, embedding)
         self.network = nn.Sequential(
-            nn.Linear(6 + actions, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 1)
+            nn.Linear(embedding + actions, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 1)
         )
 
     def deviations(self, actions: Tensor, agent: int) -> Tensor:
@@ -122,8 +122,30 @@ def log_likelihood(deviations: Deviations, rule: Rule, actions: Tensor, width: i
     return total
 
 
-def train(model: nn.Module, rule: Rule, actions: Tensor, width: int, *, epochs: int, seed: int = 0) -> float:
-    """Adam 1e-3, weight decay 1e-6, batches of 32 episodes, norm clipped at 1, crops of 50 steps.
+def train(
+    model: nn.Module,
+    rule: Rule,
+    actions: Tensor,
+    width: int,
+    *,
+    epochs: int,
+    seed: int = 0,
+    size: int = 32,
+    likelihood: Callable[[Tensor], Tensor] | None = None,
+    watch: Callable[[int, float], None] | None = None,
+) -> float:
+    """Adam 1e-3, weight decay 1e-6, batches of episodes, norm clipped at 1, crops of 50 steps.
+
+    Args:
+        model: changed in place.
+        rule: of the learners.
+        actions: training episodes, [E, T, n].
+        width: number of actions.
+        epochs: passes over the episodes.
+        seed: of batches and crops.
+        size: episodes in a batch.
+        likelihood: log-likelihood of a batch [B, T, n]; the loop above if left out.
+        watch: called with the epoch and the seconds so far after every epoch; its own time does not count.
 
     Returns:
         Seconds. (The paper's code looks at its test set every epoch; this does not.)
@@ -131,17 +153,23 @@ def train(model: nn.Module, rule: Rule, actions: Tensor, width: int, *, epochs: 
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-6)
     deviations = joint_deviations(model, width)
-    crop = min(50, actions.shape[1])
-    started = time.perf_counter()
-    for _ in range(epochs):
-        for rows in torch.randperm(len(actions), generator=generator).to(actions.device).split(32):
+    crop, seconds = min(50, actions.shape[1]), 0.0
+    for epoch in range(1, epochs + 1):
+        started = time.perf_counter()
+        for rows in torch.randperm(len(actions), generator=generator).to(actions.device).split(size):
             first = int(torch.randint(actions.shape[1] - crop + 1, (), generator=generator))
             batch = actions[rows, first : first + crop]
             optimizer.zero_grad()
-            loss = -log_likelihood(deviations, rule, batch, width) / batch.numel()
+            if likelihood is None:
+                loss = -log_likelihood(deviations, rule, batch, width) / batch.numel()
+            else:
+                loss = -likelihood(batch) / batch.numel()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-    if actions.is_cuda:
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
+        if actions.is_cuda:
+            torch.cuda.synchronize()
+        seconds += time.perf_counter() - started
+        if watch is not None:
+            watch(epoch, seconds)
+    return seconds

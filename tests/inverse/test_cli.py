@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -12,10 +13,12 @@ from typer.testing import CliRunner
 import diml_envs
 import diml_inverse as di
 from diml_inverse import cli
-from diml_inverse.cli_options import build_learner, build_mechanism
+from diml_inverse.cli_mechanism import build_mechanism
+from diml_inverse.cli_options import build_learner
 from diml_inverse.cli_tables import FAMILIES, LEARNER_NAMES, RULES, learner_defaults
 
 KNOWN = ("step_size=0.25", "inverse_temperature=3", "exploration=0.06")
+RING = np.ones((3, 3)) - np.eye(3)
 PARAMETERS = tuple(word for pair in KNOWN for word in ("--parameter", pair))
 FIT = ("--mechanism", "congestion", "--learner", "logit-q", *PARAMETERS)
 
@@ -192,8 +195,10 @@ def test_every_family_is_built_for_the_agents_and_context_of_the_log(family):
     game = diml_envs.PublicState(diml_envs.Congestion(3, 3, seed=1))
     played = diml_envs.simulate(game, diml_envs.Hedge(), episodes=2, horizon=5, seed=0)
     data = di.TrajectoryDataset.from_arrays(played.actions, (3, 3, 3), context=played.context)
-    mechanism = build_mechanism(family, data, ridge=None if family == "congestion" else 0.5)
-    assert mechanism.num_actions == (3, 3, 3) and getattr(mechanism, "ridge", 0.5) == 0.5
+    ridge = 0.5 if "ridge" in FAMILIES[family].takes else None
+    graph = RING if "adjacency" in FAMILIES[family].takes else None
+    mechanism = build_mechanism(family, data, ridge=ridge, graph=graph)
+    assert mechanism.num_actions == (3, 3, 3) and getattr(mechanism, "ridge", None) == ridge
     assert mechanism.context_size == (1 if family.startswith("neural") else 0)
 
 

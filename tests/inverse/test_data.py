@@ -16,9 +16,10 @@ import diml_envs
 from diml_inverse import LBFGS, Fixed, LearningDynamics, fit
 from diml_inverse.data import LogError, TrajectoryDataset, load_log
 from diml_inverse.learners import LogitQ, MemoryK
-from diml_inverse.maximise import Sample, maximise
+from diml_inverse.maximise import maximise
 from diml_inverse.mechanisms import Congestion, TabularAnonymous, TabularJoint
 from diml_inverse.metrics import payoff_difference_r2
+from diml_inverse.sample import Sample
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 NAN = float("nan")

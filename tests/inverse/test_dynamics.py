@@ -18,6 +18,7 @@ from diml_inverse.learners import (
     FictitiousPlay,
     ForgettingQ,
     Hedge,
+    LearnerRule,
     LinearSchedule,
     LogitQ,
     MemoryK,
@@ -28,48 +29,49 @@ from diml_inverse.learners import (
     Reinforce,
     ReplayedQ,
     RothErev,
+    SoftmaxRule,
     Uniform,
 )
-from diml_inverse.mechanisms import Congestion, Known, NeuralJoint, TabularJoint
+from diml_inverse.mechanisms import Congestion, Known, Mechanism, NeuralJoint, TabularJoint
 
 SIZES = (2, 4, 3)
 GAME = diml_envs.Scaled(diml_envs.NeuralJoint(3, SIZES, seed=1), 8.0)
 RULES = {
     "logit-Q": lambda s: LogitQ(
-        s, step_size=Fixed(0.25), inverse_temperature=Fixed(3.0), exploration=Positive(0.06)
+        s, step_size=Fixed(0.25), inverse_temperature=Fixed(3.0), exploration=Bounded(0.06)
     ),
     "Hedge": lambda s: Hedge(s, step_size=Positive(0.3), forgetting=Fixed(0.2)),
     "bandit Q": lambda s: BanditQ(s, step_size=Fixed(0.3), inverse_temperature=Fixed(2.0)),
     "optimistic Hedge": lambda s: Hedge(s, step_size=Positive(0.3), optimism=Fixed(1.0)),
     "fictitious play": lambda s: FictitiousPlay(
-        s, inverse_temperature=Positive(2.0), forgetting=Positive(0.1), prior_weight=Fixed([0.0, 1.0, 3.0])
+        s, inverse_temperature=Positive(2.0), forgetting=Bounded(0.1), prior_weight=Fixed([0.0, 1.0, 3.0])
     ),
     "EWA": lambda s: EWA(
         s,
         inverse_temperature=Fixed(2.0),
-        delta=Positive([0.2, 0.5, 0.9]),
-        phi=Positive(0.9),
+        delta=Bounded([0.2, 0.5, 0.9]),
+        phi=Bounded(0.9),
         rho=Fixed(0.7),
-        exploration=Positive(0.06),
+        exploration=Bounded(0.06),
     ),
     "forgetting Q": lambda s: ForgettingQ(
-        s, step_size=Positive(0.3), inverse_temperature=Fixed(2.0), forgetting=Fixed([0.0, 0.1, 0.5])
+        s, step_size=Bounded(0.3), inverse_temperature=Fixed(2.0), forgetting=Fixed([0.0, 0.1, 0.5])
     ),
-    "regret matching": lambda s: RegretMatching(s, exploration=Positive(0.1)),
-    "regret matching+": lambda s: RegretMatchingPlus(s, exploration=Positive([0.1, 0.2, 0.3])),
+    "regret matching": lambda s: RegretMatching(s, exploration=Bounded(0.1)),
+    "regret matching+": lambda s: RegretMatchingPlus(s, exploration=Bounded([0.1, 0.2, 0.3])),
     "Roth-Erev": lambda s: RothErev(
-        s, forgetting=Positive(0.1), initial=Positive([3.0, 5.0, 9.0]), exploration=Fixed(0.1)
+        s, forgetting=Bounded(0.1), initial=Positive([3.0, 5.0, 9.0]), exploration=Fixed(0.1)
     ),
     "batched EWA": lambda s: Batched(
-        EWA(s, inverse_temperature=Fixed(2.0), delta=Positive(0.5), phi=Positive(0.9), rho=Fixed(0.7)),
+        EWA(s, inverse_temperature=Fixed(2.0), delta=Bounded(0.5), phi=Bounded(0.9), rho=Fixed(0.7)),
         every=3,
     ),
     "batched": lambda s: Batched(
-        Hedge(s, step_size=Fixed(0.5), exploration=Positive(0.1)), every=3, innovation=Positive(0.5)
+        Hedge(s, step_size=Fixed(0.5), exploration=Bounded(0.1)), every=3, innovation=Positive(0.5)
     ),
     "batched, no innovation": lambda s: Batched(Hedge(s, step_size=Fixed(0.5)), every=3),
     "batched by marks": lambda s: Batched(BanditQ(s, step_size=Fixed(0.5), inverse_temperature=Fixed(2.0))),
-    "FAQ": lambda s: FAQ(s, step_size=Positive(0.3), inverse_temperature=Fixed(2.0), threshold=Bounded(0.3)),
+    "FAQ": lambda s: FAQ(s, step_size=Bounded(0.3), inverse_temperature=Fixed(2.0), threshold=Bounded(0.3)),
     "Exp3": lambda s: Exp3(s, step_size=Positive(0.1), implicit_exploration=Fixed(0.05)),
     "Reinforce": lambda s: Reinforce(s, step_size=Positive(0.4), baseline_step=Bounded(0.2)),
     "policy gradient": lambda s: PolicyGradient(s, step_size=Positive(0.5), exploration=Fixed(0.05)),
@@ -114,6 +116,10 @@ def marks(actions):
     return np.arange(actions.shape[1])[None, :, None] // np.array([2, 3, 5]) + np.zeros_like(actions)
 
 
+def reads_its_policy(rule):
+    return rule.reads_policy or getattr(rule, "innovation", None) is not None
+
+
 def model_of(rule):
     return LearningDynamics(Known(GAME, SIZES), rule(SIZES))
 
@@ -141,8 +147,8 @@ def test_the_first_step_counts_and_uniform_is_minus_log_of_the_actions():
 @EVERY
 @pytest.mark.parametrize("masked", [False, True], ids=["all open", "some closed"])
 def test_padding_changes_neither_likelihood_nor_gradient(rule, masked):
-    if masked and getattr(rule(SIZES), "innovation", None) is not None:
-        pytest.skip("an innovation term is refused where actions are closed (test_fit.py)")
+    if masked and reads_its_policy(rule(SIZES)):
+        pytest.skip("refused where actions are closed: see the tests of that")
     actions, lengths = played().actions, np.array([20, 1, 7, 13, 20, 2])
     own = np.arange(4) < np.asarray(SIZES)[:, None]
     available = (np.random.default_rng(1).random((*actions.shape, 4)) < 0.6) & own
@@ -176,6 +182,74 @@ def test_the_order_of_episodes_does_not_matter(rule):
     a, b = model.log_likelihood(one).detach(), model.log_likelihood(other).detach()
     torch.testing.assert_close(a[order], b, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(model.log_likelihood(one.select(order)).detach(), b, rtol=1e-10, atol=1e-10)
+
+
+@EVERY
+def test_rules_whose_replay_asks_for_a_policy_say_so(rule, monkeypatch):
+    actions, asked = played().actions, []
+    data, model = TrajectoryDataset.from_arrays(actions, SIZES, update=marks(actions)), model_of(rule)
+    for kind in (LearnerRule, SoftmaxRule):
+        policy = kind.policy
+        monkeypatch.setattr(kind, "policy", lambda *x, policy=policy: asked.append(1) or policy(*x))
+    model.log_policies(data)
+    assert bool(asked) == reads_its_policy(model.learner)
+
+
+@EVERY
+def test_logs_with_closed_actions_are_refused_where_the_learner_reads_its_policy(rule):
+    """The policy is read over all own actions, while the learner drew from those that were open."""
+    actions = played().actions
+    own = np.broadcast_to(np.arange(4) < np.asarray(SIZES)[:, None], (*actions.shape, 4)).copy()
+    data = TrajectoryDataset.from_arrays(actions, SIZES, update=marks(actions), available=own)
+    model = model_of(rule)
+    if not reads_its_policy(model.learner):
+        assert torch.isfinite(model.log_likelihood(data)).all()
+        return
+    for verb in (model.log_likelihood, model.log_policies, model.contexts):
+        with pytest.raises(ValueError, match="expected a log in which every action is always open"):
+            verb(data)
+
+
+ABSENT = np.ones((6, 3), dtype=bool)
+ABSENT[1, 2] = False
+
+
+@pytest.mark.parametrize(
+    ("rule", "column", "remedy"),
+    [
+        (RULES["batched by marks"], "update", r"give Batched\(..., every="),
+        (RULES["batched FAQ by marks"], "update", r"give Batched\(..., every="),
+        (RULES["actor-critic by marks"], "update", r"give ActorCritic\(..., every="),
+        (RULES["Reinforce, plugged in until exact"], "probabilities", "replace.*probabilities=None"),
+    ],
+)
+def test_columns_that_absent_agents_do_not_have_are_refused_for_that_reason(rule, column, remedy):
+    log = played()
+    given = {"update": marks(log.actions)} if column == "update" else {"probabilities": log.probabilities}
+    data = TrajectoryDataset.from_arrays(log.actions, SIZES, present=ABSENT, **given)
+    model = LearningDynamics(AloneAndAll(SIZES), rule(SIZES))
+    with pytest.raises(ValueError, match=rf"{column}: expected .* absent from .*episode 1.*{remedy}"):
+        model.log_likelihood(data)
+
+
+def test_absent_agents_are_no_trouble_to_rules_that_read_no_column_of_theirs():
+    data = TrajectoryDataset.from_arrays(played().actions, SIZES, present=ABSENT)
+    for name in ("batched, no innovation", "actor-critic", "Reinforce, plugged in until exact"):
+        model = LearningDynamics(AloneAndAll(SIZES), RULES[name](SIZES))
+        assert torch.isfinite(model.log_likelihood(data)).all()
+
+
+class AloneAndAll(Mechanism):
+    """Payoffs that depend on one's own action alone, whoever is there."""
+
+    def statistic(self, actions):
+        return torch.zeros(*actions.shape, 1, dtype=torch.int64)
+
+    def count_statistic(self, others):
+        return torch.zeros(others.shape[0], 1, dtype=torch.int64)
+
+    def own_payoffs(self, agent, statistic, context=None):
+        return torch.arange(4.0, dtype=torch.float64).expand(len(agent), 4)
 
 
 def test_payoffs_in_the_log_are_not_read():

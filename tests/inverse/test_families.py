@@ -15,8 +15,10 @@ import diml_envs
 import diml_inverse as di
 from diml_inverse.mechanisms import (
     AdditivePairwise,
+    AnonymousFactorial,
     ByContext,
     Congestion,
+    Factorial,
     Known,
     LinearInContext,
     NetworkGame,
@@ -56,6 +58,10 @@ SAVED = {
     "neural neighbours": lambda: NeuralNeighbours(SIZES, RING, width=8, context_size=1, ridge=1.0),
     "additive pairwise": lambda: AdditivePairwise(SIZES, pairwise=2.0, joint=5.0, ridge=1.0),
     "pairs alone": lambda: AdditivePairwise(SIZES, joint=None, ridge=1.0),
+    "factorial": lambda: Factorial(SIZES, variances=(1.0, 0.3, 0.2, 0.1)),
+    "factorial, roles": lambda: Factorial(SIZES, variances=(1.0, 0.3), roles=ROLES),
+    "factorial, counts": lambda: AnonymousFactorial(SIZES, variances=(1.0, 0.3, 0.2)),
+    "factorial, counts by role": lambda: AnonymousFactorial(SIZES, variances=(1.0, 0.3), roles=ROLES),
     "joint, roles": lambda: TabularJoint(SIZES, roles=ROLES, ridge=1.0),
     "neural joint, roles": lambda: NeuralJoint(SIZES, roles=ROLES, width=8, ridge=1.0),
     "counts by role": lambda: TabularAnonymous(SIZES, roles=ROLES, ridge=1.0),

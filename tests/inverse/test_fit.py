@@ -21,7 +21,7 @@ from diml_inverse import (
 )
 from diml_inverse.information import is_silent
 from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ, MemoryK, Uniform
-from diml_inverse.maximise import Sample, maximise
+from diml_inverse.maximise import maximise
 from diml_inverse.mechanisms import (
     Congestion,
     JointMechanism,
@@ -32,6 +32,7 @@ from diml_inverse.mechanisms import (
     TabularAnonymous,
     TabularJoint,
 )
+from diml_inverse.sample import Sample
 
 pytestmark = pytest.mark.usefixtures("unchecked")  # for speed; test_results fits every family with checks
 SIZES = (3, 3, 3)

@@ -86,7 +86,6 @@ CASES = {
     "logit-Q": (lambda: q(LogitQ, fixed()), CONTEXTS),
     "logit-Q, beta free": (lambda: q(LogitQ, free()), CONTEXTS + 1),
     "logit-Q, beta free per agent": (lambda: q(LogitQ, per_agent()), CONTEXTS + 2),
-    "logit-Q, initial value free": (lambda: q(LogitQ, fixed(), initial=Positive(0.5)), CONTEXTS + 1),
     "static logit": (lambda: StaticLogit(SIZES, inverse_temperature=fixed()), CONTEXTS),
     "Hedge": (lambda: Hedge(SIZES, step_size=Fixed(0.5)), CONTEXTS),
     "Hedge, step size free": (lambda: Hedge(SIZES, step_size=Positive(0.5)), CONTEXTS + 1),
@@ -130,6 +129,10 @@ CASES = {
     "actor-critic, normalised": (lambda: actor_critic(Fixed(0.5), normalise=True), 2),
     "actor-critic, normalised, no discount": (
         lambda: actor_critic(Fixed(0.5), discount=Fixed(0.0), normalise=True),
+        4,
+    ),
+    "actor-critic, normalised, no trace": (
+        lambda: actor_critic(Fixed(0.5), trace=Fixed(0.0), normalise=True),
         4,
     ),
     "replayed Q": (lambda: q(ReplayedQ, fixed()), 0),

@@ -19,7 +19,6 @@ from diml_inverse import (
 )
 from diml_inverse.information import LEVEL, gain_is_chance, is_silent, without_payoffs
 from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ, MemoryK, Uniform
-from diml_inverse.maximise import Sample
 from diml_inverse.mechanisms import (
     Congestion,
     Known,
@@ -29,6 +28,7 @@ from diml_inverse.mechanisms import (
     TabularAnonymous,
     TabularJoint,
 )
+from diml_inverse.sample import Sample
 
 pytestmark = pytest.mark.usefixtures("unchecked")  # for speed
 SIZES = (3, 3, 3)
@@ -182,7 +182,7 @@ def test_the_model_without_payoffs_is_uniform_for_payoff_learners_and_fitted_for
     for rule in (
         logit(),
         Hedge(SIZES, step_size=Fixed(1.0)),
-        BanditQ(SIZES, step_size=Positive(0.5), inverse_temperature=Fixed(1.0)),
+        BanditQ(SIZES, step_size=Bounded(0.5), inverse_temperature=Fixed(1.0)),
     ):
         with torch.no_grad():
             total = without_payoffs(data, rule).log_likelihood(data).sum()

@@ -558,6 +558,118 @@ def test_rules_refuse_parameters_outside_their_domains():
         )
 
 
+BETA, SHARE = {"inverse_temperature": Fixed(1.0)}, {"step_size": Fixed(0.2)}
+CRITIC = {"step_size": Fixed(0.5), "value_step": Fixed(0.1), "every": 4}
+NOT_NEGATIVE = {
+    "inverse_temperature": [
+        (LogitQ, SHARE),
+        (BanditQ, SHARE),
+        (StaticLogit, {}),
+        (ForgettingQ, {**SHARE, "forgetting": Fixed(0.1)}),
+        (FAQ, {**SHARE, "threshold": Fixed(0.1)}),
+        (ReplayedQ, SHARE),
+        (FictitiousPlay, {}),
+        (EWA, {"delta": Fixed(0.5), "phi": Fixed(0.9), "rho": Fixed(0.9)}),
+    ],
+    "step_size": [
+        (Hedge, {}),
+        (Exp3, {}),
+        (PolicyGradient, {}),
+        (Reinforce, {"baseline_step": Fixed(0.1)}),
+        (ActorCritic, {"value_step": Fixed(0.1)}),
+    ],
+    "optimism": [(Hedge, SHARE)],
+    "implicit_exploration": [(Exp3, SHARE)],
+    "entropy": [(ActorCritic, CRITIC)],
+    "innovation": [(ActorCritic, CRITIC)],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "others"), [(name, *case) for name, cases in NOT_NEGATIVE.items() for case in cases]
+)
+def test_numbers_that_make_no_sense_below_zero_are_refused_there(name, rule, others):
+    rule(SIZES, **others, **{name: Fixed([0.0, 1.0, 2.0])})
+    for wrong in (Fixed([0.1, -0.1, 0.0]), Bounded(0.5, -1.0, 1.0)):
+        with pytest.raises(ValueError, match=f"{name}: expected 0 or more; found"):
+            rule(SIZES, **others, **{name: wrong})
+
+
+@pytest.mark.parametrize("wrong", [Positive(0.5), Bounded(0.5, 0.0, 1.5), Bounded(0.5, -0.1, 1.0)])
+def test_shares_that_an_estimate_could_leave_the_unit_interval_with_are_refused(wrong):
+    with pytest.raises(ValueError, match="exploration: expected a share from 0 to 1; found 0.5, free from"):
+        LogitQ(SIZES, **BETA, **SHARE, exploration=wrong)
+    LogitQ(SIZES, **BETA, **SHARE, exploration=Bounded(0.5, 0.1, 0.9))
+
+
+def test_counts_and_precisions_are_checked(unchecked):
+    inner = Hedge(SIZES, step_size=Fixed(1.0))
+    for every in (0, -2, 2.5):
+        with pytest.raises(ValueError, match=f"every: expected a whole number, .* found {every}"):
+            Batched(inner, every=every)
+    assert Batched(inner, every=np.int64(2)).every == 2
+    with pytest.raises(ValueError, match="iterations: expected a whole number, 0 or more; found 1.5"):
+        PlugIn(PolicyGradient(SIZES, step_size=Fixed(1.0)), iterations=1.5)
+    for ridge in (-1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="ridge: expected"):
+            MemoryK(SIZES, ridge=ridge)
+    for sizes in ((), (2, 0), (-1,)):
+        with pytest.raises(ValueError, match="num_actions: expected at least one action for each"):
+            Uniform(sizes)
+
+
+FLAT = {
+    "logit-Q": (LogitQ, {**SHARE, **BETA}, "initial"),
+    "fictitious play": (FictitiousPlay, BETA, "initial"),
+    "EWA": (EWA, {**BETA, "delta": Fixed(0.3), "phi": Fixed(0.9), "rho": Fixed(0.5)}, "initial"),
+    "forgetting Q": (ForgettingQ, {**SHARE, **BETA, "forgetting": Fixed(0.2)}, "initial"),
+    "actor-critic without discount": (ActorCritic, CRITIC, "trace"),
+    "actor-critic, all discount": (ActorCritic, {**CRITIC, "discount": Fixed(1.0)}, "initial_value"),
+    "actor-critic, normalised": (ActorCritic, {**CRITIC, "normalise": True}, "initial_value"),
+    "actor-critic, normalised, no trace": (
+        ActorCritic,
+        {**CRITIC, "normalise": True, "discount": Fixed(0.9), "trace": Fixed(0.0)},
+        "value_step",
+    ),
+}
+
+
+@pytest.mark.parametrize(("rule", "others", "name"), FLAT.values(), ids=FLAT)
+def test_free_parameters_that_no_choice_depends_on_are_refused(rule, others, name):
+    actions, payoffs = random_play(SIZES, steps=20)
+    one, other = (rule(SIZES, **{**others, name: Fixed(value)}) for value in (0.2, 0.9))
+    policies = [fixed.log_policy(fixed.replay(actions, payoffs)) for fixed in (one, other)]
+    torch.testing.assert_close(*policies, **EXACT)
+    with pytest.raises(ValueError, match=f"{name}: expected Fixed, since .* found 0.5, free from 0 to 1"):
+        rule(SIZES, **{**others, name: Bounded(0.5)})
+
+
+def test_free_first_values_that_matter_are_taken():
+    forgetting = {**SHARE, **BETA, "initial": Positive(0.5)}
+    ForgettingQ(SIZES, **forgetting, forgetting=Fixed([0.2, 0.2, 0.3]))
+    ForgettingQ(SIZES, **forgetting, forgetting=Bounded(0.2))
+    BanditQ(SIZES, **forgetting)
+    ActorCritic(SIZES, **{**CRITIC, "normalise": True, "discount": Fixed(0.9)}, initial_value=Positive(0.5))
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_what_a_rule_reads_is_what_its_simulator_says_it_reads(name):
+    simulator = ORACLES[name][0](lambda one, many: one)
+    rule = ORACLES[name][1](SIZES, lambda one, many: Fixed(one))
+    assert (rule.reads_action, rule.reads_others) == (simulator.reads_action, simulator.reads_others)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_reads_actions_where_other_actions_at_the_same_payoffs_lead_elsewhere(name):
+    rule, (actions, payoffs) = RULES[name](SIZES), random_play(SIZES)
+    before = rule.log_policy(rule.replay(actions, payoffs))
+    other = actions.clone()
+    other[:, :, 0] = 1 - other[:, :, 0]
+    moved = (rule.log_policy(rule.replay(other, payoffs)) - before).abs().amax((0, 1, 3)) > 1e-9
+    assert bool(moved[0]) == rule.reads_action
+    assert bool(moved[1:].any()) == rule.reads_others
+
+
 @pytest.mark.parametrize("name", ["bandit Q", "forgetting Q", "Roth-Erev"])
 def test_bandit_rules_read_the_payoff_of_the_chosen_action_only(name):
     rule, (actions, payoffs) = RULES[name](SIZES), random_play(SIZES)

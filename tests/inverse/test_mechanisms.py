@@ -17,8 +17,10 @@ from diml_inverse import Fixed, LearningDynamics, TrajectoryDataset
 from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ
 from diml_inverse.mechanisms import (
     AdditivePairwise,
+    AnonymousFactorial,
     ByContext,
     Congestion,
+    Factorial,
     JointMechanism,
     Known,
     LinearInContext,
@@ -95,6 +97,12 @@ FAMILIES = {
     "network game": (lambda s: NetworkGame(s, STAR), EQUAL),
     "network game, unequal": (lambda s: NetworkGame(s, CHAIN, highest=1.5), UNEQUAL),
     "additive pairwise": (AdditivePairwise, UNEQUAL),
+    "factorial": (Factorial, UNEQUAL),
+    "factorial, roles": (lambda s: Factorial(s, order=2, roles=ROLES), EQUAL),
+    "factorial, counts": (AnonymousFactorial, EQUAL),
+    "factorial, counts of each": (lambda s: AnonymousFactorial(s, symmetric=False), EQUAL),
+    "factorial, counts by role": (lambda s: AnonymousFactorial(s, roles=TWO_ROLES), (2, 4, 2)),
+    "one agent, factorial": (Factorial, (3,)),
     "additive pairwise, pairs alone": (lambda s: AdditivePairwise(s, joint=None), EQUAL),
     "additive pairwise, roles": (lambda s: AdditivePairwise(s, roles=ROLES), EQUAL),
     "tabular joint, roles": (lambda s: TabularJoint(s, roles=(0, 1, 0)), (2, 4, 2)),

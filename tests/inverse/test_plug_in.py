@@ -248,7 +248,7 @@ def test_missing_probabilities_are_refused_by_name():
 def test_rules_that_need_no_plug_in_are_refused(unchecked):
     with pytest.raises(TypeError, match=r"reads its own policy .* found Hedge; use it as it is"):
         PlugIn(Hedge(SIZES, step_size=Fixed(1.0)))
-    with pytest.raises(ValueError, match="expected 0 or more; found -1"):
+    with pytest.raises(ValueError, match="0 or more; found -1"):
         PlugIn(RULES["FAQ"](SIZES), iterations=-1)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from diml_inverse.scan import BLOCK, linear_scan, max_plus_scan
+from diml_inverse.scan import BLOCK, _fill, _solve, linear_scan, max_plus_scan
 
 EPISODES, AGENTS, ACTIONS = 2, 3, 2
 STEPS = [0, 1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 300]
@@ -84,6 +84,19 @@ def test_autograd_equals_finite_differences(shape, steps):
     values = inputs(shape(steps), steps, None)
     assert gradcheck(linear_scan, values)
     assert gradgradcheck(linear_scan, values, fast_mode=True)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("steps", [1, 2, 7, 300])
+def test_chunks_side_by_side_as_on_a_gpu_equal_the_compiled_pass(steps, backwards):
+    decay, drive, initial = (x.detach() for x in inputs(SHAPES["full"](steps), steps, None))
+    states = torch.empty(EPISODES, steps + 1, AGENTS, ACTIONS, dtype=torch.float64)
+    states[:, -1 if backwards else 0] = initial
+    _fill(decay, drive, initial, states[:, :-1] if backwards else states[:, 1:], backwards)
+    torch.testing.assert_close(states, _solve(decay, drive, initial, backwards), **EXACT)
+    if backwards:
+        expected = loop(decay.flip(1), drive.flip(1), initial).flip(1)
+        torch.testing.assert_close(states, expected, **EXACT)
 
 
 def test_blocks_of_blocks_equal_the_loop():

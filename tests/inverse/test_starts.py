@@ -7,7 +7,7 @@ import torch
 import diml_envs
 import diml_inverse as di
 from diml_inverse.comparison import scale_is_known
-from diml_inverse.maximise import Sample
+from diml_inverse.sample import Sample
 from diml_inverse.starts import start_from_stand_in
 from diml_inverse.status import Status
 
@@ -98,3 +98,18 @@ def test_streams_refuse_rules_that_need_a_start(tmp_path):
     rule = di.learners.RegretMatching((2, 2), exploration=di.Fixed(0.1))
     with pytest.raises(ValueError, match="needs a start fitted in memory"):
         di.fit(di.open_log(tmp_path / "log"), di.mechanisms.TabularJoint((2, 2), ridge=1.0), rule)
+
+
+@pytest.mark.slow
+def test_a_fit_of_normalised_actor_critics_from_zero_payoffs_recovers_them_up_to_scale():
+    """From zero itself there is no way to go: advantages that are all alike are normalised to nothing."""
+    game = diml_envs.MatrixGame(np.random.default_rng(0).normal(size=(*SIZES, 2)))
+    given = {"step_size": di.Fixed(0.3), "value_step": di.Fixed(0.1), "discount": di.Fixed(0.5), "every": 5}
+    rule = di.learners.ActorCritic(SIZES, normalise=True, **given)
+    model = di.LearningDynamics(di.mechanisms.Known(game, SIZES), rule)
+    play = model.simulate(di.draw_uniforms(60, 60, 2, seed=1))
+    data = di.TrajectoryDataset.from_arrays(play.actions, SIZES)
+    result = di.fit(data, di.mechanisms.TabularJoint(SIZES, ridge=0.01), rule, progress=False)
+    assert result.status is Status.CONVERGED
+    assert result.log_likelihood > float(model.log_likelihood(data).sum())
+    assert di.metrics.payoff_difference_r2(result.mechanism, game, data, scale_free=True) > 0.9

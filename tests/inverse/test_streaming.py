@@ -3,16 +3,30 @@
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from scipy.stats import chi2
 
 import diml_envs
-from diml_inverse import LBFGS, Adam, Bounded, Fixed, LearningDynamics, LogError, fit, load_log, open_log
+from diml_inverse import (
+    LBFGS,
+    Adam,
+    Bounded,
+    Fixed,
+    LearningDynamics,
+    LogError,
+    Status,
+    fit,
+    load_log,
+    open_log,
+)
+from diml_inverse.information import LEVEL
 from diml_inverse.learners import LogitQ
-from diml_inverse.maximise import Sample
-from diml_inverse.mechanisms import Congestion, NeuralAnonymous, TabularAnonymous
+from diml_inverse.mechanisms import Congestion, NeuralAnonymous, TabularAnonymous, TabularJoint
+from diml_inverse.sample import Sample
 from diml_inverse.stream_sample import StreamSample
 
 SIZES = (3, 3, 3)
@@ -151,3 +165,40 @@ def test_memory_is_bounded_by_the_rows_in_memory(tmp_path):
     whole = peak(lambda: load_log(folder))
     parts = peak(lambda: [chunk.num_choices for chunk in open_log(folder, rows=50_000).chunks()])
     assert parts < whole / 4
+
+
+def one_after_another(path, *parts, rows):
+    """Episodes of several arrays of actions in one log, opened with so many rows in memory."""
+    tables = []
+    for k, actions in enumerate(parts):
+        episode, step, agent = np.indices(actions.shape)
+        columns = {"episode": episode + 1000 * k, "step": step, "agent": agent, "action": actions}
+        tables.append(pd.DataFrame({name: values.ravel() for name, values in columns.items()}))
+    pd.concat(tables).to_parquet(path, index=False)
+    return open_log(path, num_actions=3, rows=rows)
+
+
+def test_freedom_is_counted_over_the_whole_log_whatever_the_first_chunk_shows(tmp_path):
+    """A first chunk of two steps shows at most 6 situations; random play may look informative beside 12."""
+    random = np.random.default_rng(1)
+    parts = (random.integers(0, 3, (episodes, horizon, 3)) for episodes, horizon in ((1, 2), (2, 240)))
+    stream = one_after_another(tmp_path / "log.parquet", *parts, rows=720)
+    mechanism = TabularJoint(SIZES, ridge=1e-4)
+    sample = StreamSample(stream, LearningDynamics(mechanism, rule()))
+    assert stream.first().num_choices == 6
+    assert sample.num_situations(1000) == 27  # 3 agents times 9 joint actions of the others
+    assert sample.num_situations(5) >= 5  # it need not read on
+    result = fit(stream, mechanism, rule(), optimizer=LBFGS(max_steps=40), progress=False)
+    gain = 2 * (result.log_likelihood - result.without_payoffs)
+    assert gain > chi2.isf(LEVEL, 12)  # beyond chance, were these all the situations there are
+    assert result.status is Status.NO_INFORMATION
+
+
+def test_a_first_chunk_in_which_nobody_has_been_paid_yet_does_not_silence_the_rest(tmp_path):
+    game = diml_envs.Congestion(3, 3, seed=1)
+    players = diml_envs.LogitQ(step_size=0.3, inverse_temperature=6.0, exploration=0.06)
+    parts = (diml_envs.simulate(game, players, episodes=3, horizon=h, seed=0).actions for h in (1, 120))
+    stream = one_after_another(tmp_path / "log.parquet", *parts, rows=360)
+    assert stream.first().mask.shape == (3, 1)
+    result = fit(stream, Congestion(SIZES), rule(), optimizer=LBFGS(max_steps=20), progress=False)
+    assert result.status is not Status.NO_INFORMATION

@@ -1,0 +1,112 @@
+"""Moves payoffs to where likelihood and prior together are largest, whose variances are given."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from diml_inverse.curvature import Experience, experience, observed_derivatives
+from diml_inverse.dynamics import LearningDynamics
+from diml_inverse.laplace import Expansion, Posterior
+from diml_inverse.maximise import maximise
+from diml_inverse.optimizers import LBFGS
+from diml_inverse.sample import Sample
+
+HALVINGS = 12
+"""Times that a Newton step is cut in half before the payoffs are left where they are."""
+
+
+class Newton:
+    """Moves payoffs by Newton's method, function by function: the learner is known and logits are linear."""
+
+    def __init__(
+        self,
+        model: LearningDynamics,
+        sample: Sample,
+        rows: list[Int[Tensor, " _"]],
+        kernels: list[Float[Tensor, "_ _ _"]],
+        choices: list[Experience],
+    ):
+        self._model, self._sample, self._rows = model, sample, rows
+        self._kernels, self.choices = kernels, choices
+        with torch.no_grad():
+            table = model.mechanism.payoff_table(sample.contexts)
+        self._tables = [table[own] for own in rows]
+        self._pulls = [torch.zeros_like(table) for table in self._tables]  # K^-1 u
+
+    def expansions(self) -> list[Expansion]:
+        """Around the present payoffs."""
+        parts = zip(self._tables, self.choices, self._kernels, strict=True)
+        return [Expansion(table, choices.derivatives(table), kernels) for table, choices, kernels in parts]
+
+    def settle(self, expansions: Sequence[Expansion], posteriors: Sequence[Posterior]) -> float:
+        """One step towards the maximum under these variances, halved until it gains; returns the gain."""
+        gained = 0.0
+        parts = zip(expansions, posteriors, self.choices, strict=True)
+        for k, (expansion, found, choices) in enumerate(parts):
+            begin = found.to_z @ expansion.table
+            before = expansion.local.value - float(begin.square().sum()) / 2
+            for share in 0.5 ** np.arange(HALVINGS):
+                z = torch.lerp(begin, found.whitened, float(share))
+                table = found.to_table @ z
+                gain = choices.log_likelihood(table) - float(z.square().sum()) / 2 - before
+                if gain >= 0:
+                    self._tables[k], self._pulls[k] = table, found.to_z.T @ z
+                    gained += gain
+                    break
+        return gained
+
+    def finish(self) -> None:
+        """Puts the payoffs' most probable parameters into the mechanism.
+
+        Where payoffs are u = J x and the penalty is x' D x / 2, K = J D^-1 J' and x = D^-1 J' K^-1 u. The
+        penalty's slope at x = 1 is D.
+        """
+        mechanism, contexts = self._model.mechanism, self._sample.contexts
+        parameters = list(mechanism.parameters())
+        pull = torch.zeros(len(contexts.agent), mechanism.mask.shape[1], dtype=mechanism.dtype)
+        pull = pull.to(contexts.agent.device)
+        for own, part in zip(self._rows, self._pulls, strict=True):
+            pull[own] = part
+        moved = torch.autograd.grad((mechanism.payoff_table(contexts) * pull).sum(), parameters)
+        for parameter in parameters:
+            parameter.data.fill_(1.0)
+        precisions = torch.autograd.grad(mechanism.penalty(), parameters)
+        for parameter, move, precision in zip(parameters, moved, precisions, strict=True):
+            parameter.data.copy_(move / precision)
+
+
+class Search:
+    """Moves payoffs and what is free of the learner by L-BFGS: any rule."""
+
+    def __init__(
+        self,
+        model: LearningDynamics,
+        sample: Sample,
+        rows: list[Int[Tensor, " _"]],
+        kernels: list[Float[Tensor, "_ _ _"]],
+    ):
+        self._model, self._sample, self._rows, self._kernels = model, sample, rows, kernels
+
+    def expansions(self) -> list[Expansion]:
+        """Around the maximum under the mechanism's present variances."""
+        model, sample, rows = self._model, self._sample, self._rows
+        maximise(model, sample, LBFGS(max_steps=200, tolerance=1e-5, gain=0.01))
+        with torch.no_grad():
+            table = model.mechanism.payoff_table(sample.contexts)
+        tables = [table[own] for own in rows]
+        if (choices := experience(model, sample, rows)) is None:
+            local = observed_derivatives(model, sample, rows)
+        else:
+            local = [one.derivatives(part) for one, part in zip(choices, tables, strict=True)]
+        return [Expansion(*parts) for parts in zip(tables, local, self._kernels, strict=True)]
+
+    def settle(self, expansions: Sequence[Expansion], posteriors: Sequence[Posterior]) -> float:
+        """Nothing to do: the next expansion begins at a maximum."""
+        return 0.0
+
+    def finish(self) -> None:
+        """To the maximum under the final variances."""
+        maximise(self._model, self._sample, LBFGS(max_steps=500))

@@ -14,6 +14,7 @@ from diml_inverse.cross_validation import (
 )
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
+from diml_inverse.evidence import EvidencePath, maximise_evidence
 from diml_inverse.information import (
     gain_is_chance,
     held_out_gain,
@@ -23,7 +24,7 @@ from diml_inverse.information import (
     without_payoffs,
 )
 from diml_inverse.learners.base import LearnerRule
-from diml_inverse.maximise import Outcome, maximise, require_finite_start
+from diml_inverse.maximise import Outcome, Record, maximise, require_finite_start
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS, Adam
 from diml_inverse.precision import precision
@@ -35,6 +36,8 @@ from diml_inverse.status import Status
 from diml_inverse.stream_fit import fit_stream
 from diml_inverse.streaming import LogStream
 
+SHRINKAGES = ("cross-validation", "evidence")
+
 
 def fit(
     dataset: EpisodeDataset | LogStream,
@@ -42,6 +45,7 @@ def fit(
     learner: LearnerRule,
     *,
     optimizer: LBFGS | Adam | None = None,
+    shrinkage: str = "cross-validation",
     folds: int = 5,
     seed: int = 0,
     progress: bool = True,
@@ -57,7 +61,10 @@ def fit(
         mechanism: payoff model, whose values are the starting point.
         learner: learner rule; `Fixed` parameters are known, others are estimated along with the payoffs.
         optimizer: LBFGS(...) or Adam(...); None takes the one that suits the mechanism.
-        folds: folds of episodes for cross-validation of a ridge left open.
+        shrinkage: how a ridge (or prior variances) left open is chosen: "cross-validation" over episodes, or
+            "evidence" (`maximise_evidence`: marginal likelihood), which is much faster and can choose several
+            variances, but is for tables alone.
+        folds: folds of episodes for cross-validation, and to tell whether payoffs help to predict.
         seed: seed of everything random here (folds, validation episodes, batches).
         progress: show a progress bar when there is a terminal.
 
@@ -71,6 +78,8 @@ def fit(
         FloatingPointError: if the log-likelihood is not finite at the start.
     """
     started = time.perf_counter()
+    if shrinkage not in SHRINKAGES:
+        raise ValueError(f"shrinkage: expected one of {SHRINKAGES}; found {shrinkage!r}; take one of them")
     require_identified_scale(mechanism, learner)
     settings = optimizer or mechanism.optimizer
     if isinstance(dataset, LogStream):
@@ -83,9 +92,12 @@ def fit(
     null = without_payoffs(dataset, learner, known=model.mechanism.known_part())
     if silent:  # the learner's own parameters are all there is to estimate
         model.learner.load_state_dict(null.learner.state_dict())
-        outcome, path, chance = Outcome(Status.NO_INFORMATION), None, True
+        outcome, path, evidence, chance = Outcome(Status.NO_INFORMATION), None, None, True
+    elif shrinkage == "evidence":
+        outcome, evidence = _by_evidence(model, sample, settings)
+        path, chance = None, None
     else:
-        origin = copied(mechanism, learner, dataset)
+        evidence, origin = None, copied(mechanism, learner, dataset)
         outcome, path, chance = _estimate(model, origin, dataset, sample, settings, folds, seed, progress)
     with torch.no_grad():
         log_likelihood = float(sample.log_likelihood(model))
@@ -115,6 +127,7 @@ def fit(
         agents=dataset.agents,
         history=tuple(outcome.history),
         ridge_path=path,
+        evidence=evidence,
         situations=Situations.of(dataset, sample.contexts),
         seconds=time.perf_counter() - started,
         seed=int(seed),
@@ -172,6 +185,25 @@ def _estimate(
     return outcome, path, gain_is_chance(gains, choices=1 if path is None else len(path.ridges))
 
 
+def _by_evidence(
+    model: LearningDynamics, sample: Sample, settings: LBFGS | Adam
+) -> tuple[Outcome, EvidencePath]:
+    """Choose the prior variances by marginal likelihood, which leaves the model at its maximum.
+
+    Raises:
+        ValueError: if the mechanism leaves none open.
+    """
+    if not (ridge_is_open(model) and isinstance(settings, LBFGS)):
+        raise ValueError(
+            f"shrinkage: expected a table whose ridge or variances are left open (None) and L-BFGS; found "
+            f"{type(model.mechanism).__name__} with {type(settings).__name__}; leave shrinkage out"
+        )
+    path = maximise_evidence(model, sample)
+    status = Status.CONVERGED if path.converged else Status.BUDGET
+    objective = float(sample.log_likelihood(model).detach() - model.penalty().detach()) / sample.num_choices
+    return Outcome(status, [Record(len(path.history), objective)]), path
+
+
 def _held_out_chance(
     start: LearningDynamics, dataset: EpisodeDataset, learner: LearnerRule, folds: int, seed: int
 ) -> bool:
@@ -181,7 +213,10 @@ def _held_out_chance(
         arm = copy.deepcopy(start)  # not the fit to all episodes, which has seen the held-out ones
         sample = Sample.of(train, arm)
         start_from_stand_in(arm, sample)
-        maximise(arm, sample, LBFGS(max_steps=100, tolerance=1e-5))
+        if ridge_is_open(arm):
+            maximise_evidence(arm, sample)
+        else:
+            maximise(arm, sample, LBFGS(max_steps=100, tolerance=1e-5))
         return arm
 
     return gain_is_chance([held_out_gain(dataset, learner, refitted, folds=folds, seed=seed)])

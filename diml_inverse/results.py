@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from diml_inverse.cross_validation import RidgePath
+from diml_inverse.evidence import EvidencePath
 from diml_inverse.learners.base import LearnerRule
 from diml_inverse.maximise import Record
 from diml_inverse.mechanisms.base import Mechanism
@@ -39,6 +40,7 @@ class FitResult:
         agents: names, in order.
         history: the optimiser's path, per choice.
         ridge_path: cross-validation of the ridge, where there was one.
+        evidence: prior variances and their marginal likelihood, where these were chosen by it.
         situations: what agents faced and how often.
         seconds: wall-clock time of the fit.
         seed: seed of everything random in the fit.
@@ -58,6 +60,7 @@ class FitResult:
     situations: Situations
     seconds: float
     seed: int
+    evidence: EvidencePath | None = None
 
     @property
     def log_likelihood_per_choice(self) -> float:
@@ -88,6 +91,7 @@ class FitResult:
             "agents": self.agents,
             "history": [asdict(record) for record in self.history],
             "ridge_path": None if self.ridge_path is None else asdict(self.ridge_path),
+            "evidence": None if self.evidence is None else asdict(self.evidence),
             **{name: getattr(self, name) for name in _NUMBERS},
         }
         written = json.dumps(text, indent=1)
@@ -149,9 +153,17 @@ def load_result(folder: str | Path, *, classes: Mapping[str, type[nn.Module]] | 
         agents=tuple(text["agents"]),
         history=tuple(Record(**record) for record in text["history"]),
         ridge_path=path,
+        evidence=_evidence(text.get("evidence")),
         situations=Situations(**cast(Any, {"context": None} | _under("situations.", tensors))),
         **{name: text[name] for name in _NUMBERS},
     )
+
+
+def _evidence(text: Mapping[str, Any] | None) -> EvidencePath | None:
+    if text is None:
+        return None
+    lists = {k: tuple(text[k]) for k in ("names", "variances", "history")}
+    return EvidencePath(**{**text, **lists})
 
 
 def _tensors(result: FitResult) -> dict[str, Tensor]:

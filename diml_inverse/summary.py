@@ -33,6 +33,11 @@ def summarise(result: "FitResult") -> str:
         best = max(result.ridge_path.held_out)
         end = ", the end of those tried" if result.ridge_path.at_end else ""
         lines.append(f"  held-out episodes   {best:10.4f}   at ridge {result.ridge_path.best:.3g}{end}")
+    if result.evidence is not None:
+        found = zip(result.evidence.names, result.evidence.variances, strict=True)
+        lines.append(
+            "  prior variances by marginal likelihood: " + ", ".join(f"{k} {v:.3g}" for k, v in found)
+        )
     validated = [record.validation for record in result.history if record.validation is not None]
     if validated and result.ridge_path is None:
         lines.append(f"  validation, at best {max(validated):10.4f}")

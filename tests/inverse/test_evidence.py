@@ -383,3 +383,47 @@ def test_effects_of_counts_recover_a_congestion_game():
     model = LearningDynamics(AnonymousFactorial(data.num_actions), paper_learner(data.num_actions))
     maximise_evidence(model, Sample.of(data, model))
     assert di.metrics.payoff_difference_r2(model.mechanism, game, data) > 0.96
+
+
+def test_fit_by_evidence_keeps_its_variances_and_can_be_saved(tmp_path):
+    data = simulated_pair_log()
+    result = di.fit(data, Factorial((3, 3)), logit_q((3, 3)), shrinkage="evidence", progress=False)
+    assert result.evidence is not None and result.mechanism.variances == result.evidence.variances
+    assert result.status is di.Status.CONVERGED and "marginal likelihood" in result.summary()
+    again = di.load_result(result.save(tmp_path / "fit"))
+    assert again.evidence == result.evidence
+    joint = [[0, 1], [2, 2]]
+    torch.testing.assert_close(again.mechanism.payoffs(joint), result.mechanism.payoffs(joint))
+
+
+def test_fit_by_evidence_of_random_choices_says_that_there_is_no_information():
+    rng = np.random.default_rng(3)
+    data = di.TrajectoryDataset.from_arrays(rng.integers(3, size=(20, 30, 2)), (3, 3))
+    result = di.fit(data, Factorial((3, 3)), logit_q((3, 3)), shrinkage="evidence", progress=False)
+    assert result.status is di.Status.NO_INFORMATION
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "shrinkage", "message"),
+    [
+        (lambda: Factorial((3, 3)), "lasso", "shrinkage: expected one of"),
+        (lambda: Factorial((3, 3), variances=(1.0, 0.1)), "evidence", "left open"),
+        (lambda: NeuralJoint((3, 3)), "evidence", "left open"),
+    ],
+)
+def test_shrinkage_that_cannot_be_chosen_is_refused(mechanism, shrinkage, message):
+    with pytest.raises(ValueError, match=message):
+        di.fit(simulated_pair_log(), mechanism(), logit_q((3, 3)), shrinkage=shrinkage, progress=False)
+
+
+def logit_q(sizes):
+    return learners.LogitQ(
+        sizes, step_size=di.Fixed(0.25), inverse_temperature=di.Fixed(3.0), exploration=di.Fixed(0.06)
+    )
+
+
+def simulated_pair_log():
+    game = diml_envs.MatrixGame(np.random.default_rng(0).normal(size=(3, 3, 2)))
+    twin = diml_envs.LogitQ(step_size=0.25, inverse_temperature=3.0, exploration=0.06)
+    log = diml_envs.simulate(game, twin, episodes=20, horizon=30, seed=0, progress=False)
+    return di.TrajectoryDataset.from_arrays(log.actions, log.num_actions)

@@ -30,8 +30,18 @@ STRAIGHT = 6
 PROBE = 0.03
 """Step of finite differences in the learner's free parameters, on the scale (log, logit) of their search."""
 
+AROUND = 2
+"""Rounds that bring variances and payoffs along with so small a step."""
+
 REACH = 6.0
 """How far they may go from their start on that scale."""
+
+
+HIGHEST = 1e4
+"""Variance, in squared units of the learner's logits, beyond which choices are certain: none is made larger.
+
+Choices without noise (an automaton's) would be explained best by payoffs without bound.
+"""
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,7 @@ def maximise_evidence(
         steps = Search(model, sample, rows, kernels)
     else:
         steps = Newton(model, sample, rows, kernels, choices)
-    state = _Rounds(steps, components, logs, spread, tolerance, max_rounds)
+    state = _Rounds(steps, components, logs, spread, tolerance, max_rounds, math.log(HIGHEST / scale))
     state.run()
     free = [p for p in model.learner.parameters() if p.requires_grad]
     if isinstance(steps, Newton) and free:
@@ -134,16 +144,17 @@ class _Rounds:
     spread: float
     tolerance: float
     max_rounds: int
+    ceiling: float
     history: list[float] = field(default_factory=list)
     converged: bool = False
 
-    def run(self) -> float:
-        """Until neither moves; returns log evidence less the expected ratios' penalty."""
+    def run(self, most: int | None = None) -> float:
+        """Until neither moves, or so many rounds; returns log evidence less the expected ratios' penalty."""
         self.converged = False
-        for taken in range(self.max_rounds):
+        for taken in range(self.max_rounds if most is None else most):
             expansions = self.steps.expansions()
             share = 1.0 if taken < STRAIGHT else 0.5  # rounds that go to and fro meet in the middle
-            self.logs, posteriors, climbed = _climb(expansions, self.logs, self.spread, share)
+            self.logs, posteriors, climbed = _climb(expansions, self.logs, self.spread, share, self.ceiling)
             self.history.append(sum(one.log_evidence for one in posteriors))
             self.components.assign(np.exp(self.logs).tolist())
             if climbed + self.steps.settle(expansions, posteriors) < self.tolerance:
@@ -164,18 +175,30 @@ def _fit_learner(
     would win: they are the ones whose payoffs are expected to be small.
     """
 
-    def loss(raw: np.ndarray) -> float:
+    def put(raw: np.ndarray) -> None:
         nn.utils.vector_to_parameters(torch.as_tensor(raw).to(free[0]), free)
         steps.choices = experienced()
-        return first - state.run()
+
+    def loss(raw: np.ndarray) -> tuple[float, np.ndarray]:
+        put(raw)
+        value, slopes = state.run(), []
+        logs, payoffs, converged = state.logs, steps.payoffs, state.converged
+        for probe in PROBE * np.eye(len(raw)):
+            put(raw + probe)
+            slopes.append((state.run(AROUND) - value) / PROBE)
+            state.logs, steps.payoffs = logs, payoffs
+        put(raw)
+        state.converged = converged
+        return first - value, -np.array(slopes)
 
     start = nn.utils.parameters_to_vector(free).detach().cpu().numpy()
     first = 0.0
-    first = -loss(start)
+    first = -loss(start)[0]
     reach = [(value - REACH, value + REACH) for value in start]
-    options = {"eps": PROBE, "ftol": state.tolerance, "gtol": 10 * state.tolerance, "maxiter": 30}
-    found = minimize(loss, start, method="L-BFGS-B", bounds=reach, options=options)
-    loss(found.x)
+    options = {"ftol": state.tolerance, "gtol": 10 * state.tolerance, "maxiter": 30}
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=reach, options=options)
+    put(found.x)
+    state.run()
 
 
 def _surprise(logs: np.ndarray, spread: float) -> float:
@@ -184,16 +207,16 @@ def _surprise(logs: np.ndarray, spread: float) -> float:
 
 
 def _climb(
-    expansions: Sequence[Expansion], logs: np.ndarray, spread: float, share: float
+    expansions: Sequence[Expansion], logs: np.ndarray, spread: float, share: float, ceiling: float
 ) -> tuple[np.ndarray, list[Posterior], float]:
     """A few steps up the expansions' evidence: log variances, what follows from them, and nats gained.
 
-    Only this share of the way is gone.
+    Only this share of the way is gone, and no variance rises above the ceiling.
     """
 
     @functools.cache
     def posteriors(*logs: float) -> list[Posterior]:
-        return [expansion.at(np.exp(logs)) for expansion in expansions]
+        return [expansion.at(np.exp(np.minimum(logs, ceiling))) for expansion in expansions]
 
     # slopes in logs are slopes times variances; second derivatives of the logarithm itself are left out
     def loss(logs: np.ndarray) -> float:
@@ -212,5 +235,5 @@ def _climb(
     start = sum(one.log_evidence for one in posteriors(*logs)) / len(expansions)
     options = {"gtol": 0.05, "maxiter": 5, "max_trust_radius": 3.0}
     found = minimize(loss, logs, jac=slope, hess=curvature, method="trust-exact", options=options)
-    reached = logs + share * (found.x - logs)
+    reached = np.minimum(logs + share * (found.x - logs), ceiling)
     return reached, posteriors(*reached), loss(logs) - loss(reached)

@@ -36,6 +36,15 @@ class Newton:
         self._tables = [table[own] for own in rows]
         self._pulls = [torch.zeros_like(table) for table in self._tables]  # K^-1 u
 
+    @property
+    def payoffs(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Where the payoffs stand, and K^-1 times them."""
+        return list(self._tables), list(self._pulls)
+
+    @payoffs.setter
+    def payoffs(self, values: tuple[list[Tensor], list[Tensor]]) -> None:
+        self._tables, self._pulls = list(values[0]), list(values[1])
+
     def expansions(self) -> list[Expansion]:
         """Around the present payoffs."""
         parts = zip(self._tables, self.choices, self._kernels, strict=True)

@@ -7,10 +7,10 @@ import paper_procedure as paper
 import torch
 from comparisons import Row, learner, played, row, step_of
 from machine import in_turn, matrix_product_rate, network_shapes, seconds
-from torch import Tensor
 
 import diml_envs
 import diml_inverse as di
+from diml_inverse.evidence import maximise_evidence
 from diml_inverse.maximise import maximise
 from diml_inverse.sample import Sample
 
@@ -24,6 +24,7 @@ class Experiment:
     agents: int
     actions: int
     model: Callable[[int, int], torch.nn.Module]
+    table: Callable[[tuple[int, ...]], di.Mechanism]
     structured: Callable[[int, int], torch.nn.Module] | None = None
     structure: Callable[[tuple[int, ...]], di.Mechanism] | None = None
 
@@ -34,13 +35,14 @@ class Experiment:
 
 
 EXPERIMENTS = (
-    Experiment("E1", diml_envs.NeuralJoint(3, 6, seed=0), 3, 6, paper.JointNetwork),
+    Experiment("E1", diml_envs.NeuralJoint(3, 6, seed=0), 3, 6, paper.JointNetwork, di.mechanisms.Factorial),
     Experiment(
         "E2",
         diml_envs.Congestion(4, 5, seed=0),
         4,
         5,
         paper.JointNetwork,
+        di.mechanisms.AnonymousFactorial,
         paper.CongestionModel,
         di.mechanisms.Congestion,
     ),
@@ -50,14 +52,12 @@ EXPERIMENTS = (
         3,
         7,
         paper.JointNetwork,
+        di.mechanisms.AnonymousFactorial,
         paper.PublicGoodsModel,
         di.mechanisms.PublicGoods,
     ),
 )
 RULE = paper.Rule(0.25, 3.0, 0.06)
-
-RIDGE = 10.0
-"""Prior precision of a payoff in the unstructured table: payoffs of about 0.3."""
 
 
 def gradient_step(experiment: Experiment, device: str, rounds: int) -> Row:
@@ -82,8 +82,9 @@ def gradient_step(experiment: Experiment, device: str, rounds: int) -> Row:
 def time_to_reach(experiment: Experiment, device: str, epochs: int) -> Row:
     """Seconds until a held-out log-likelihood is reached that the paper's procedure has after its epochs.
 
-    Ours is a table without structure, shrunk by a ridge given beforehand, by L-BFGS in float64. Neither side
-    sees the test episodes while it fits: our clock stands still while they are looked at.
+    Ours is a table of effects (who does what in E1, how many do what in E2 and E3) whose variances the
+    training episodes choose by marginal likelihood: from the log to the estimate. Test episodes are looked at
+    once, afterwards, on both sides.
     """
     train, test = played(experiment.game, RULE, 60, 60).to(device).split(0.2, seed=0)
     torch.manual_seed(0)
@@ -93,27 +94,21 @@ def time_to_reach(experiment: Experiment, device: str, epochs: int) -> Row:
         deviations = paper.joint_deviations(network, experiment.actions)
         held_out = paper.log_likelihood(deviations, RULE, test.actions, experiment.actions)
     goal = float(held_out) / test.num_choices
-    mechanism = di.mechanisms.TabularJoint(experiment.sizes, ridge=RIDGE)
-    model = di.LearningDynamics(mechanism, learner(RULE, experiment.sizes)).to(device)
-    judge, reached, our_time = Sample.of(test, model), -float("inf"), 0.0
+    model, times = None, []
+    for _ in range(3):
+        model = di.LearningDynamics(experiment.table(experiment.sizes), learner(RULE, experiment.sizes))
+        model = model.to(device)
 
-    def prepare() -> None:
-        nonlocal sample, driver
-        sample = Sample.of(train, model)
-        driver = di.LBFGS().build(model)
+        def fit(model: di.LearningDynamics = model) -> None:
+            maximise_evidence(model, Sample.of(train, model))
 
-    def descend() -> Tensor:
-        driver.zero_grad()
-        return sample.descend(model, train.num_choices)
-
-    sample, driver = judge, di.LBFGS().build(model)
-    our_time = seconds(prepare, device)
-    for _ in range(50):
-        our_time += seconds(lambda: driver.step(descend), device)  # pyright: ignore
-        if (reached := judge.per_choice(model)) >= goal:
-            break
+        times.append(seconds(fit, device))
+    assert model is not None
+    reached = Sample.of(test, model).per_choice(model)
     note = f"held out per choice: ours {reached:.4f}, theirs {goal:.4f}"
-    found = row(f"{experiment.name} time to reach", f"paper, {epochs} epochs", our_time, their_time, 100)
+    found = row(
+        f"{experiment.name} time to reach", f"paper, {epochs} epochs", sorted(times)[1], their_time, 100
+    )
     return replace(found, note=note, met=bool(found.met) and reached >= goal)
 
 

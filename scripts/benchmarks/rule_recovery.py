@@ -3,8 +3,9 @@
 For every rule and replication: a random game of two agents with three actions each (standard normal payoffs),
 random learner parameters, 200 episodes x 100 steps. Every candidate rule is fitted to 160 of the episodes
 with an unrestricted payoff table; the other 40 score it. Chosen is the rule with the fewest free parameters
-among those whose held-out log-likelihood is within one standard error (of the difference, over episodes) of
-the best: general rules contain special ones and can at best tie with them.
+among those whose held-out log-likelihood is within one standard error (of the difference, over episodes) or
+one nat of the best: general rules contain special ones and can at best tie with them, and where the general
+one is fitted almost to the special one, difference and standard error vanish together.
 
 Every drawn parameter is free in the candidate, but for those that only multiply the payoffs, whose scale is
 free (inverse temperatures, step sizes of Hedge and Reinforce). Initial attractions are 0 on both sides: they
@@ -44,6 +45,10 @@ RESULTS = Path(__file__).parent / "results" / "rule_recovery.csv"
 
 QUICK = di.LBFGS(max_steps=40, gain=0.05)
 CAREFUL = di.LBFGS(max_steps=300, gain=0.005)
+
+
+TIE = 1.0
+"""Nats that do not speak for a rule: what one free parameter costs by Akaike's criterion."""
 
 
 class Candidate:
@@ -96,7 +101,7 @@ def best_of(candidates: dict[str, Candidate]) -> Candidate:
 
 
 def race(train: di.TrajectoryDataset, test: di.TrajectoryDataset) -> tuple[str, dict[str, Candidate]]:
-    """The simplest rule within one standard error of the best, and all candidates."""
+    """The simplest rule within one standard error, or `TIE`, of the best, and all candidates."""
     candidates = {rule: Candidate(rule, train, test) for rule in RULES}
     best = best_of(candidates)
     for candidate in candidates.values():
@@ -107,7 +112,7 @@ def race(train: di.TrajectoryDataset, test: di.TrajectoryDataset) -> tuple[str, 
     ties = {}
     for rule, candidate in candidates.items():
         lost, error = behind(best, candidate)
-        if lost <= error:
+        if lost <= max(error, TIE):
             ties[rule] = candidate.free, lost
     return min(ties, key=lambda rule: ties[rule]), candidates
 

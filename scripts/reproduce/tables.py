@@ -1,0 +1,138 @@
+"""What do the rows say? Median and interval over seeds, as Markdown and CSV."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rows import Row
+from scipy.stats import binom
+
+MEASURES = {
+    "r2": "R²",
+    "r2_scale_free": "R², scale-free",
+    "r2_training": "R², training situations",
+    "held_out": "held-out log-likelihood",
+    "held_out_truth": "the truth's",
+    "shift_tv": "shifted learners",
+    "toll_tv": "toll",
+    "closed_tv": "closed action",
+    "seconds": "seconds",
+    "parameters": "parameters",
+}
+"""Columns of the Markdown tables; the CSV holds every number."""
+
+FLOORS = {"shift_tv", "toll_tv", "closed_tv"}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Median over seeds, and an interval that holds the population's median with this probability."""
+
+    median: float
+    low: float
+    high: float
+    coverage: float
+    seeds: int
+
+
+def summary(values: Sequence[float], confidence: float = 0.95) -> Summary:
+    """The median, and the narrowest interval of order statistics that covers it at the given confidence.
+
+    Whatever the distribution, order statistics r and n + 1 - r hold the median with probability
+    1 - 2 P(Binomial(n, 1/2) < r): 0.979 for r = 2 of n = 10. Below six values no interval reaches 0.95: it is
+    then the whole range, with the coverage that this has.
+    """
+    ordered = sorted(values)
+    n = len(ordered)
+    if n == 0:
+        return Summary(math.nan, math.nan, math.nan, math.nan, 0)
+    middle = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+    ranks = [r for r in range(1, (n + 1) // 2 + 1) if 1 - 2 * binom.cdf(r - 1, n, 0.5) >= confidence]
+    rank = max(ranks, default=1)
+    coverage = 1 - 2 * float(binom.cdf(rank - 1, n, 0.5))
+    return Summary(middle, ordered[rank - 1], ordered[n - rank], coverage, n)
+
+
+def summaries(rows: Iterable[Row]) -> dict[tuple[str, str], dict[str, Summary]]:
+    """By experiment and line of the table, then by measure; numbers only."""
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for row in rows:
+        measures = found.setdefault((row["experiment"], row["line"]), {})
+        for name, value in row.items():
+            if isinstance(value, int | float) and not isinstance(value, bool) and name != "seed":
+                measures.setdefault(name, []).append(float(value))
+    return {key: {name: summary(v) for name, v in by.items()} for key, by in found.items()}
+
+
+def as_csv(rows: Iterable[Row]) -> str:
+    """One line per experiment, estimator and measure."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["experiment", "estimator", "measure", "median", "low", "high", "coverage", "seeds"])
+    for (experiment, line), measures in summaries(rows).items():
+        for name, found in measures.items():
+            numbers = (found.median, found.low, found.high, found.coverage)
+            writer.writerow([experiment, line, name, *(f"{x:.6g}" for x in numbers), found.seeds])
+    return text.getvalue()
+
+
+def as_markdown(rows: Sequence[Row], *, title: str) -> str:
+    """One table of an experiment: a line per estimator, median [interval] of each measure."""
+    found = summaries(rows)
+    if not found:
+        return ""
+    first = next(iter(found.values()))
+    lines = [f"### {title}", "", _facts(found), ""]
+    columns = [name for name in MEASURES if any(name in measures for measures in found.values())]
+    columns = [name for name in columns if name != "held_out_truth"]
+    lines.append("| estimator | " + " | ".join(MEASURES[name] for name in columns) + " |")
+    lines.append("|---" + "|---:" * len(columns) + "|")
+    for (_, line), measures in found.items():
+        cells = [_cell(name, measures.get(name)) for name in columns]
+        lines.append(f"| {line} | " + " | ".join(cells) + " |")
+    truths = {"held_out": first.get("held_out_truth"), "r2": summary([1.0] * 1)}
+    cells = [_cell(name, truths.get(name) or first.get(f"{name}_floor")) for name in columns]
+    lines.append("| *the truth (floor)* | " + " | ".join(cells) + " |")
+    notes = [note for note in (_choices(rows, line) for _, line in found) if note]
+    return "\n".join([*lines, "", *notes]).rstrip() + "\n"
+
+
+def _facts(found: dict[tuple[str, str], dict[str, Summary]]) -> str:
+    first = next(iter(found.values()))
+    seeds = max(one.seeds for measures in found.values() for one in measures.values())
+    coverage = next(iter(first.values())).coverage
+    share = first.get("interaction")
+    text = f"{seeds} seeds; median [interval that covers the median with probability {coverage:.3f}]"
+    if share is None:
+        return text + "."
+    return f"{text}. Interaction share of the logs: {_cell('interaction', share)}."
+
+
+def _choices(rows: Sequence[Row], line: str) -> str:
+    """What was chosen how often, where something was."""
+    chosen = [
+        f"{row['mechanism']} × {row['learner']}" for row in rows if row["line"] == line and "learner" in row
+    ]
+    if not chosen:
+        return ""
+    counts = sorted({name: chosen.count(name) for name in chosen}.items(), key=lambda pair: -pair[1])
+    return f"*{line}*: " + ", ".join(f"{name} ({number})" for name, number in counts) + ".\n"
+
+
+def _cell(name: str, found: Summary | None) -> str:
+    if found is None or found.seeds == 0 or math.isnan(found.median):
+        return "–"
+    digits = _digits(name, found.median)
+    if found.low == found.high:
+        return f"{found.median:,.{digits}f}"
+    return f"{found.median:,.{digits}f} [{found.low:,.{digits}f}, {found.high:,.{digits}f}]"
+
+
+def _digits(name: str, value: float) -> int:
+    if name == "parameters":
+        return 0
+    if name == "seconds":
+        return 0 if abs(value) >= 100 else 2
+    return 4 if name.startswith("held_out") or name in FLOORS else 3

@@ -1,0 +1,74 @@
+"""Are the targets of the reproduction met? A line for each, misses included."""
+
+from collections.abc import Iterable, Sequence
+
+from estimators import BY_THE_PAPER, CHOICE, UNKNOWN
+from measures import COUNTERFACTUALS
+from rows import Row
+from tables import summary
+
+LEAST = {
+    ("E1", CHOICE): 0.87,
+    ("E2", CHOICE): 0.97,
+    ("E3", CHOICE): 0.95,
+    ("E2", "structured"): 0.995,
+    ("E3", "structured"): 0.999,
+}
+"""Median R2, learner known."""
+
+LOSS = 0.03
+"""Scale-free R2 that not knowing the learner's parameters may cost."""
+
+CROWD_LEAST = 0.95
+"""Median R2 in games of many agents in which the others matter."""
+
+SHARE = 1 / 3
+"""Part of the paper's counterfactual distance above the floor that may be left."""
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """The targets that the rows at hand speak to."""
+    lines = [
+        f"| {what} | {found:.3f} | {sign} {bound:.3f} | {'met' if met else '**missed**'} |"
+        for what, found, sign, bound, met in _found(rows)
+    ]
+    if not lines:
+        return ""
+    return "\n".join(["| median over seeds | found | target | |", "|---|---:|---:|---|", *lines]) + "\n"
+
+
+def _found(rows: Sequence[Row]) -> Iterable[tuple[str, float, str, float, bool]]:
+    names = list(dict.fromkeys(row["experiment"] for row in rows))
+    for (name, line), least in LEAST.items():
+        if (value := _median(rows, name, line, "r2")) is not None:
+            yield f"{name}, R², {line}", value, ">=", least, value >= least
+    for name in ("E1", "E2", "E3"):
+        known = _median(rows, name, CHOICE, "r2_scale_free")
+        value = _median(rows, name, UNKNOWN, "r2_scale_free")
+        if known is not None and value is not None:
+            bound = known - LOSS
+            yield f"{name}, scale-free R², {UNKNOWN}", value, ">=", bound, value >= bound
+    for name in names:
+        value, theirs = (_median(rows, name, line, "r2") for line in (CHOICE, BY_THE_PAPER))
+        if name.startswith("E7 ") and "paper" not in name and value is not None:
+            bound = CROWD_LEAST if theirs is None else max(CROWD_LEAST, theirs)
+            yield f"{name}, R², {CHOICE}", value, ">=", bound, value >= bound
+    for name in names:
+        for world in COUNTERFACTUALS:
+            ours, theirs = (_median(rows, name, line, f"{world}_above") for line in (CHOICE, BY_THE_PAPER))
+            if ours is not None and theirs is not None:
+                bound = SHARE * theirs
+                yield f"{name}, {world}, distance above floor", ours, "<=", bound, ours <= bound
+    for name in ("E1", "E2", "E3"):
+        ours, theirs = (_median(rows, name, line, "seconds") for line in (CHOICE, BY_THE_PAPER))
+        if ours is not None and theirs is not None:
+            yield f"{name}, seconds, {CHOICE}", ours, "<=", theirs, ours < theirs
+
+
+def _median(rows: Sequence[Row], experiment: str, line: str, measure: str) -> float | None:
+    values = [
+        row[measure]
+        for row in rows
+        if row["experiment"] == experiment and row["line"] == line and row.get(measure) is not None
+    ]
+    return summary(values).median if values else None

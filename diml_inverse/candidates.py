@@ -107,9 +107,9 @@ def fitted(candidate: Candidate, train: EpisodeDataset, *, seed: int) -> tuple[L
     model = copied(candidate.mechanism, candidate.learner, train)
     sample = Sample.of(train, model)
     require_finite_start(model, sample)
-    start_from_stand_in(model, sample)
     settings = candidate.mechanism.optimizer
     if isinstance(settings, LBFGS):
+        start_from_stand_in(model, sample)
         if ridge_is_open(model):
             if evidence_is_at_hand(model.mechanism, sample):
                 path = maximise_evidence(model, sample)
@@ -121,6 +121,7 @@ def fitted(candidate: Candidate, train: EpisodeDataset, *, seed: int) -> tuple[L
     kept, validation = train.split(settings.validation, seed=seed)
     with precision(model, settings.dtype):
         parts = Sample.of(kept, model), Sample.of(validation, model)
+        start_from_stand_in(model, parts[0])  # which has not seen the validation episodes
         if ridge_is_open(model):
             outcome, _ = descend_on_validation(model, *parts, settings, seed=seed, show=False)
         else:

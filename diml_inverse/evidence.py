@@ -52,7 +52,7 @@ class EvidencePath:
         names: of the variance components.
         variances: prior variance of each, in squared units of payoffs.
         log_evidence: log p(all choices | variances), the payoffs integrated out by Laplace's method.
-        history: log evidence at the end of every round.
+        history: log evidence at the end of every round (under one learner after another if it is estimated).
         converged: whether variances and payoffs came to rest.
     """
 
@@ -182,11 +182,12 @@ def _fit_learner(
     def loss(raw: np.ndarray) -> tuple[float, np.ndarray]:
         put(raw)
         value, slopes = state.run(), []
-        logs, payoffs, converged = state.logs, steps.payoffs, state.converged
+        logs, payoffs, converged, rounds = state.logs, steps.payoffs, state.converged, len(state.history)
         for probe in PROBE * np.eye(len(raw)):
             put(raw + probe)
             slopes.append((state.run(AROUND) - value) / PROBE)
             state.logs, steps.payoffs = logs, payoffs
+            del state.history[rounds:]
         put(raw)
         state.converged = converged
         return first - value, -np.array(slopes)

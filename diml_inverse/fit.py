@@ -83,6 +83,11 @@ def fit(
     require_identified_scale(mechanism, learner)
     settings = optimizer or mechanism.optimizer
     if isinstance(dataset, LogStream):
+        if shrinkage == "evidence":
+            raise ValueError(
+                "shrinkage: expected a log in memory for the marginal likelihood; found a stream; load it "
+                "with load_log, or give the mechanism a ridge"
+            )
         return fit_stream(dataset, mechanism, learner, settings, seed=seed, progress=progress)
     model = copied(mechanism, learner, dataset)
     sample = Sample.of(dataset, model)

@@ -37,7 +37,8 @@ def default_mechanisms(dataset: EpisodeDataset) -> dict[str, Mechanism]:
     - how many others take each action, all agents alike;
     - who does what: effects of single agents, pairs, triples, ...
 
-    Large games, whose tables would be too large, get a network of the others' counts instead.
+    Where a table of all joint actions would be too large it ends with effects of pairs, and if all agents
+    have the same actions there is a network of the others' counts.
     """
     sizes, agents = dataset.num_actions, dataset.num_agents
     alike = len(set(sizes)) == 1
@@ -57,6 +58,8 @@ def default_mechanisms(dataset: EpisodeDataset) -> dict[str, Mechanism]:
         found["counts by role, network"] = NeuralAnonymous(sizes, roles=dataset.agents)
     if not crowd and math.prod(sizes) * agents <= MOST_CELLS and agents > 1:
         found["who does what"] = Factorial(sizes)
+    elif not crowd and (agents * max(sizes)) ** 2 <= MOST_CELLS:
+        found["pairs"] = Factorial(sizes, order=2)
     return found
 
 

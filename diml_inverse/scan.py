@@ -114,7 +114,8 @@ def _kernel(decay: Tensor, steps: int) -> Float[Tensor, "m S S"]:
 @functools.lru_cache(maxsize=8)
 def _known_kernel(decay: tuple[float, ...], steps: int, dtype: torch.dtype) -> Tensor:
     """The same for known decays, on the CPU: every gradient step of a fit asks for it again."""
-    return _kernel(torch.tensor(decay, dtype=dtype).view(-1, 1, 1), steps)
+    with torch.inference_mode(False):  # what is kept has to serve gradients too
+        return _kernel(torch.tensor(decay, dtype=dtype).view(-1, 1, 1), steps)
 
 
 def _powers(decay: Tensor, highest: int) -> Tensor:

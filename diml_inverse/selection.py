@@ -1,6 +1,7 @@
 """Chooses mechanism family and learner rule by how well they predict episodes they were not fitted to."""
 
 import copy
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -142,6 +143,11 @@ def _search(
             tick(len(found), f"{family} x {rule}")
             candidate = Candidate(family, rule, families[family], rules[rule])
             found[family, rule] = score(candidate, parts, seed=seed)
+            if not math.isfinite(found[family, rule].total):
+                raise FloatingPointError(
+                    f"{family} x {rule}: expected a finite log-likelihood of held-out episodes; found "
+                    f"{found[family, rule].total}; leave it out, or give the rule an exploration above 0"
+                )
     return list(found.values())
 
 

@@ -42,7 +42,7 @@ class Selection:
             choices give no reason to believe in any payoffs.
         stacked: the same with the weighted mean of the families' payoffs, all under the chosen rule.
         weights: of the families in the stack.
-        stacked_held_out: log-likelihood per choice of episodes that neither fits nor weights have seen.
+        stacked_held_out: log-likelihood per choice of held-out episodes, weights chosen on other folds.
         table: all candidates, the best first.
         baselines: held-out log-likelihood per choice of models in which payoffs do not matter.
         folds: number of folds.

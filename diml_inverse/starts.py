@@ -92,9 +92,11 @@ def _narrow(model: LearningDynamics, sample: Sample) -> None:
     """Fit the model with its jumps rounded off less and less, then the learner's parameters by themselves."""
     for width in WIDTHS:
         smoothed = SmoothedRegret(model.learner, width)
-        with _held(*([model.learner] if width > WIDE else [])):
-            maximise(LearningDynamics(model.mechanism, smoothed), sample, BRIEF)
-        smoothed.rough()
+        try:
+            with _held(*([model.learner] if width > WIDE else [])):
+                maximise(LearningDynamics(model.mechanism, smoothed), sample, BRIEF)
+        finally:
+            smoothed.rough()
     if sample.per_choice(model) > NEVER / 1e6:
         _settle(model, sample)
 

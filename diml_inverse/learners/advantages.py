@@ -39,6 +39,8 @@ def advantage_summaries(
         slope, and variances of rest and of horizons [E, B, n, 5]; the share of steps with each action.
     """
     both = torch.stack([rewards, torch.ones_like(rewards)], dim=-1)  # [E, T, n, 2]
+    if kept.ndim:
+        kept = kept.squeeze(-1)  # [n], beside [E, T, n]
     decay = (kept * batches.goes_on.to(rewards.dtype)).unsqueeze(-1)
     both = linear_scan(decay.flip(1), both.flip(1), torch.zeros_like(both[:, 0]))[:, 1:].flip(1)
     rest, horizons = batches.centred(both).split(1, dim=-1)  # [E, T, n, 1]

@@ -211,11 +211,11 @@ class SoftmaxRule(LearnerRule, abc.ABC):
         """Log probability of the actions taken: the mixture is formed for them alone."""
         logits, open_actions = self._open(state, available)
         exploration = self.exploration_in(state)
-        if exploration is not None and exploration.requires_grad:
+        if exploration is None or not (exploration.requires_grad or bool((exploration > 0).any())):
+            return log_choice_at(logits, actions)
+        if exploration.requires_grad or not bool((exploration > 0).all()):
             taken = log_choice_at(logits, actions).unsqueeze(-1)
             return with_exploration(taken, open_actions, exploration).squeeze(-1)
-        if exploration is None or not bool((exploration > 0).any()):
-            return log_choice_at(logits, actions)
         kept, uniform = 1 - exploration, exploration / open_actions.sum(-1, keepdim=True)
         known = (x.squeeze(-1).to(logits.dtype) for x in (kept, uniform))
         return log_choice_at(logits, actions, *known)

@@ -64,7 +64,7 @@ class BatchRule(LearnerRule, abc.ABC):
         probabilities: Float[Tensor, "E T n A"] | None = None,
     ) -> Float[Tensor, "E T n W"]:
         """States before every step of a log: those in force in the step's batch."""
-        batches = self._memory(self._batches, actions, update)
+        batches = self._memory(self._batches, actions, update, self.every)
         states = self.batch_states(actions, payoffs, batches)
         return states.gather(1, batches.index.unsqueeze(-1).expand(*actions.shape, states.shape[-1]))
 
@@ -80,7 +80,7 @@ class BatchRule(LearnerRule, abc.ABC):
         """Choices counted per batch, since the policy is the same throughout one."""
         if available is not None or not bool(mask.all()):
             return super().log_likelihood(actions, payoffs, mask, update, available, probabilities)
-        batches = self._memory(self._batches, actions, update)
+        batches = self._memory(self._batches, actions, update, self.every)
         policies = self.log_policy(self.batch_states(actions, payoffs, batches))
         counts = batches.frequency * batches.size.unsqueeze(-1)
         return (counts.to(policies.dtype) * policies).sum(dim=(1, 2, 3))
@@ -104,8 +104,8 @@ class BatchRule(LearnerRule, abc.ABC):
         corrected = moved[..., :width] + self.innovation() * surprise
         return torch.cat([corrected, moved[..., width:]], dim=-1)
 
-    def _batches(self, actions: Tensor, update: Tensor | None) -> Batches:
-        """The log's batches: data alone."""
+    def _batches(self, actions: Tensor, update: Tensor | None, every: int | None) -> Batches:
+        """The log's batches: data and `every` alone."""
         return Batches.of(self._index(actions, update), actions, self.mask.shape[1])
 
     def _index(self, actions: Tensor, update: Tensor | None) -> Int[Tensor, "E T n"]:

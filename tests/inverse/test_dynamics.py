@@ -375,3 +375,15 @@ def test_networks_with_context_need_the_logs_context():
     one = TrajectoryDataset.from_arrays(actions, SIZES, context=context)
     two = TrajectoryDataset.from_arrays(actions, SIZES, context=2 * context)
     assert not torch.allclose(model.log_likelihood(one), model.log_likelihood(two))
+
+
+def test_agents_who_never_explore_beside_one_who_does_keep_their_small_probabilities():
+    """Known exploration, 0 for the first agent: a logit gap of 900 is log-probability -900, not -inf."""
+    rule = LogitQ((2, 2), step_size=Fixed(0.5), inverse_temperature=Fixed(1.0), exploration=Fixed([0.0, 0.1]))
+    state = torch.tensor([[[0.0, 900.0], [0.0, 900.0]]], dtype=torch.float64, requires_grad=True)
+    actions = torch.zeros(1, 2, dtype=torch.int64)
+    found = rule.log_choice(state, actions)
+    torch.testing.assert_close(found, torch.tensor([[-900.0, math.log(0.05)]], dtype=torch.float64))
+    (slope,) = torch.autograd.grad(found.sum(), state)
+    torch.testing.assert_close(slope[0, 0], torch.tensor([1.0, -1.0], dtype=torch.float64))
+    torch.testing.assert_close(found, rule.log_policy(state)[..., 0])

@@ -427,3 +427,17 @@ def simulated_pair_log():
     twin = diml_envs.LogitQ(step_size=0.25, inverse_temperature=3.0, exploration=0.06)
     log = diml_envs.simulate(game, twin, episodes=20, horizon=30, seed=0, progress=False)
     return di.TrajectoryDataset.from_arrays(log.actions, log.num_actions)
+
+
+def test_evidence_of_a_stream_is_refused(tmp_path):
+    data = simulated_pair_log()
+    folder = tmp_path / "log"
+    diml_envs_log().save(folder)
+    with pytest.raises(ValueError, match="found a stream"):
+        di.fit(di.open_log(folder), Factorial(data.num_actions), logit_q((3, 3)), shrinkage="evidence")
+
+
+def diml_envs_log():
+    game = diml_envs.MatrixGame(np.random.default_rng(0).normal(size=(3, 3, 2)))
+    twin = diml_envs.LogitQ(step_size=0.25, inverse_temperature=3.0, exploration=0.06)
+    return diml_envs.simulate(game, twin, episodes=4, horizon=5, seed=0, progress=False)

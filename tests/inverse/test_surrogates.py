@@ -381,3 +381,27 @@ def test_batches_of_one_step_cannot_be_normalised():
     with pytest.raises(ValueError, match="every: expected at least 2 steps per batch .* found 1"):
         actor_critic({"normalise": True}, every=1)
     actor_critic({}, every=1)
+
+
+@pytest.mark.parametrize("steps", [3, 7])  # as many steps as agents, and more
+@pytest.mark.parametrize("every", [3, None])
+def test_discounts_and_traces_of_each_agent_are_its_own(steps, every):
+    sizes = (3, 3, 3)
+    actions, payoffs = random_play(sizes, steps=steps)
+    marks = None if every else torch.arange(steps)[None, :, None].expand(actions.shape) // 3
+    discounts, traces = (0.9, 0.1, 0.5), (0.7, 1.0, 0.2)
+
+    def rule(discount, trace):
+        return ActorCritic(
+            sizes,
+            step_size=Fixed(0.7),
+            value_step=Fixed(0.3),
+            discount=Fixed(discount),
+            trace=Fixed(trace),
+            every=every,
+        )
+
+    together = rule(discounts, traces).replay(actions, payoffs, marks)
+    for agent, (discount, trace) in enumerate(zip(discounts, traces, strict=True)):
+        alone = rule(discount, trace).replay(actions, payoffs, marks)
+        torch.testing.assert_close(together[:, :, agent], alone[:, :, agent], **EXACT)

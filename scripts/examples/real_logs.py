@@ -144,8 +144,9 @@ def by_command(table: pd.DataFrame) -> tuple[di.FitResult, dict]:
     """The same choice through the command line, in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         table.to_csv(log := f"{folder}/log.csv", index=False)
-        names = ",".join(f"{ours}={theirs}" for ours, theirs in COLUMNS.items())
-        words = ["select", log, "--out", f"{folder}/out", "--num-actions", "2", "--columns", names]
+        words = ["select", log, "--out", f"{folder}/out", "--num-actions", "2"]
+        for ours, theirs in COLUMNS.items():
+            words += ["--columns", f"{ours}={theirs}"]
         done = subprocess.run([sys.executable, "-m", "diml_inverse", *words], capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError((done.stderr.strip() or done.stdout.strip()).splitlines()[-1])

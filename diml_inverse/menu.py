@@ -58,7 +58,7 @@ def default_mechanisms(dataset: EpisodeDataset) -> dict[str, Mechanism]:
         found["counts by role, network"] = NeuralAnonymous(sizes, roles=dataset.agents)
     if not crowd and math.prod(sizes) * agents <= MOST_CELLS and agents > 1:
         found["who does what"] = Factorial(sizes)
-    elif not crowd and (agents * max(sizes)) ** 2 <= MOST_CELLS:
+    elif not crowd and agents > 1 and (agents * max(sizes)) ** 2 <= MOST_CELLS:
         found["pairs"] = Factorial(sizes, order=2)
     return found
 

@@ -89,6 +89,7 @@ def ring_of_four():
     return np.array([[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]], dtype=float)
 
 
+@pytest.mark.slow
 def test_by_context_has_a_member_for_each_value_also_of_episodes_kept_out(run, log, tmp_path):
     chosen = ("--mechanism", "by_context_congestion", "--test-fraction", 0.3)
     done = run("fit", log, "--out", tmp_path / "fit", *chosen, *LOGIT, *SHORT)

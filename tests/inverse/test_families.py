@@ -477,6 +477,7 @@ def test_a_known_mechanism_is_not_estimated_and_not_rounded():
     assert torch.equal(result.mechanism.known.linear, cost.linear)
 
 
+@pytest.mark.slow
 def test_a_toll_in_money_that_moves_identifies_the_inverse_temperature():
     """Payoffs plus a known toll of 0 or 1 per action number; the learner's 3 is estimated from 1."""
     payoffs = diml_envs.Congestion(3, 3, seed=2)

@@ -85,6 +85,7 @@ def test_the_null_is_the_known_part_by_its_own_likelihood():
     assert path.without_payoffs == pytest.approx(expected / data.num_choices)
 
 
+@pytest.mark.slow
 def test_the_null_of_a_log_larger_than_memory_is_the_known_part_too(tmp_path):
     twin = diml_envs.LogitQ(step_size=0.25, inverse_temperature=3.0, exploration=0.06)
     log = diml_envs.simulate(GAME, twin, episodes=6, horizon=20, seed=0).save(tmp_path / "log")

@@ -150,6 +150,7 @@ def test_saved_learners_come_back_the_same(name, tmp_path):
     same(result, load_result(tmp_path / "fit"))
 
 
+@pytest.mark.slow
 def test_a_loaded_result_can_be_fitted_again_and_saved_again(tmp_path):
     result = fitted()
     again = load_result(result.save(tmp_path / "one"))
@@ -198,6 +199,7 @@ def test_a_payoff_function_cannot_be_saved_and_leaves_no_file(tmp_path):
     assert not (tmp_path / "fit").exists()
 
 
+@pytest.mark.slow
 def test_a_users_class_that_forgets_an_argument_is_told_how_to_keep_it(tmp_path):
     class Forgetful(Taxes):
         def __init__(self, num_actions, secret=1):

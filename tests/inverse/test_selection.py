@@ -570,6 +570,8 @@ def test_default_menu_goes_from_special_to_general(roads):
     assert default_mechanisms(data_of(PRISONERS, HEDGE))["counts, effects"].order == 2
     alone = di.TrajectoryDataset.from_arrays(np.zeros((2, 3, 1), int), 2)
     assert list(default_mechanisms(alone)) == ["own action"]
+    many = di.TrajectoryDataset.from_arrays(np.zeros((2, 3, 12), int), (2, 3) * 6)
+    assert list(default_mechanisms(many)) == ["own action", "pairs"]  # too many joint actions for a table
     for rule in default_learners(roads).values():
         assert rule.free_scale_parameters() == []
 

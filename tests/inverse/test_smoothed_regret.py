@@ -61,6 +61,7 @@ def test_smoothed_likelihood_is_that_of_the_payoffs_times_any_number(rule):
     assert not torch.allclose(found[0], rough, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_a_start_leaves_nothing_rounded_and_known_parameters_as_they_are(rule):
     data = played()

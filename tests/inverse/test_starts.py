@@ -47,6 +47,7 @@ def test_rules_without_a_stand_in_begin_where_they_were_put():
     assert not any(bool(p.any()) for p in model.mechanism.parameters())
 
 
+@pytest.mark.slow
 def test_the_start_is_the_stage_with_the_best_likelihood_under_the_rule_itself():
     _, data = log_of(diml_envs.RegretMatching(exploration=0.1))
     rule = di.learners.RegretMatching(SIZES, exploration=di.Fixed(0.1))
@@ -58,6 +59,7 @@ def test_the_start_is_the_stage_with_the_best_likelihood_under_the_rule_itself()
     assert all(bool(torch.isfinite(p).all()) for p in model.parameters())
 
 
+@pytest.mark.slow
 def test_a_batched_rule_begins_like_the_rule_inside():
     _, data = log_of(diml_envs.RegretMatching(exploration=0.1))
     rule = di.learners.Batched(di.learners.RegretMatching(SIZES, exploration=di.Fixed(0.1)), every=2)

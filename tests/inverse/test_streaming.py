@@ -178,6 +178,7 @@ def one_after_another(path, *parts, rows):
     return open_log(path, num_actions=3, rows=rows)
 
 
+@pytest.mark.slow
 def test_freedom_is_counted_over_the_whole_log_whatever_the_first_chunk_shows(tmp_path):
     """A first chunk of two steps shows at most 6 situations; random play may look informative beside 12."""
     random = np.random.default_rng(1)
@@ -194,6 +195,7 @@ def test_freedom_is_counted_over_the_whole_log_whatever_the_first_chunk_shows(tm
     assert result.status is Status.NO_INFORMATION
 
 
+@pytest.mark.slow
 def test_a_first_chunk_in_which_nobody_has_been_paid_yet_does_not_silence_the_rest(tmp_path):
     game = diml_envs.Congestion(3, 3, seed=1)
     players = diml_envs.LogitQ(step_size=0.3, inverse_temperature=6.0, exploration=0.06)

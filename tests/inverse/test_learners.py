@@ -646,10 +646,17 @@ def test_free_parameters_that_no_choice_depends_on_are_refused(rule, others, nam
 
 def test_free_first_values_that_matter_are_taken():
     forgetting = {**SHARE, **BETA, "initial": Positive(0.5)}
-    ForgettingQ(SIZES, **forgetting, forgetting=Fixed([0.2, 0.2, 0.3]))
-    ForgettingQ(SIZES, **forgetting, forgetting=Bounded(0.2))
-    BanditQ(SIZES, **forgetting)
-    ActorCritic(SIZES, **{**CRITIC, "normalise": True, "discount": Fixed(0.9)}, initial_value=Positive(0.5))
+    critic = {**CRITIC, "normalise": True, "discount": Fixed(0.9)}
+    actions, payoffs = random_play(SIZES, steps=20)
+    for rule, name in (
+        (ForgettingQ(SIZES, **forgetting, forgetting=Fixed([0.2, 0.2, 0.3])), "initial"),
+        (ForgettingQ(SIZES, **forgetting, forgetting=Bounded(0.4)), "initial"),
+        (BanditQ(SIZES, **forgetting), "initial"),
+        (ActorCritic(SIZES, **critic, initial_value=Positive(0.5)), "initial_value"),
+    ):
+        (free,) = getattr(rule, name).parameters()
+        taken = rule.log_choice(rule.replay(actions, payoffs), actions).sum()
+        assert bool(torch.autograd.grad(taken, free)[0].abs() > 1e-6), type(rule)
 
 
 @pytest.mark.parametrize("name", ORACLES)

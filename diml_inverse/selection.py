@@ -113,9 +113,13 @@ def select(
 
 def simplest(scored: list[Scored]) -> Scored:
     """The candidate with the fewest parameters among those within one standard error of the best."""
+    return min(_close(scored), key=lambda one: (one.candidate.parameters, -one.total))
+
+
+def _close(scored: list[Scored]) -> list[Scored]:
+    """Those within one standard error of the best."""
     best = max(scored, key=lambda one: one.total)
-    ties = [one for one in scored if behind(one, best)[0] <= behind(one, best)[1]]
-    return min(ties, key=lambda one: (one.candidate.parameters, -one.total))
+    return [one for one in scored if (lost := behind(one, best))[0] <= lost[1]]
 
 
 def _require_episodes(dataset: EpisodeDataset, mechanisms: Iterable[Mechanism]) -> None:
@@ -156,11 +160,10 @@ def _pairs(
 ) -> Iterator[tuple[str, str]]:
     for rule in rules:
         yield general, rule
-    best = max(found.values(), key=lambda one: one.total)
-    close = [one.candidate.rule for one in found.values() if behind(one, best)[0] <= behind(one, best)[1]]
+    close = _close(list(found.values()))
     for family in others:
-        for rule in close:
-            yield family, rule
+        for one in close:
+            yield family, one.candidate.rule
 
 
 def _average(

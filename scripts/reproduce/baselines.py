@@ -102,7 +102,7 @@ def stationary(trial: Trial) -> Estimate:
     Among the payoffs with these means those with least interaction, u_i(a, .) = v_i(a), are the estimate;
     what depends on the others a stationary policy cannot show. Crowds, whose agents are alike, share one v.
     """
-    started = time.perf_counter()
+    started = time.process_time()
     data, experiment, rule = trial.train, trial.experiment, trial.rule
     if isinstance(data, di.PopulationDataset):
         taken = data.counts.sum((0, 1))
@@ -128,7 +128,7 @@ def stationary(trial: Trial) -> Estimate:
 
     mechanism = Own(experiment.sizes, values[0] if experiment.crowd else values)
     parameters = values.numel() - len(values)
-    return Estimate(mechanism, behaviour, time.perf_counter() - started, parameters)
+    return Estimate(mechanism, behaviour, time.process_time() - started, parameters)
 
 
 def cloning(trial: Trial) -> Estimate:
@@ -137,7 +137,7 @@ def cloning(trial: Trial) -> Estimate:
     k and the ridge are those that predict the last fifth of the training episodes best. It knows no payoffs:
     shifted learners and tolls leave its prediction as it is.
     """
-    started = time.perf_counter()
+    started = time.process_time()
     data, sizes = trial.train, trial.experiment.sizes
     nothing = zero(trial).mechanism
     fit_to, validation = data.split(0.2, seed=trial.seed)
@@ -151,7 +151,7 @@ def cloning(trial: Trial) -> Estimate:
             scores[memory, ridge] = di.metrics.log_likelihood_per_choice(model, validation)
     memory, ridge = max(scores, key=lambda key: scores[key])
     model = _cloned(data, nothing, di.learners.MemoryK(sizes, memory=memory, ridge=ridge))
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     parameters = sum(p.numel() for p in model.learner.parameters())
     note = f"memory {memory}, ridge {ridge:g}"
     return Estimate(nothing, lambda setting: model.learner, seconds, parameters, note=note)

@@ -43,7 +43,7 @@ class Estimate:
     Attributes:
         mechanism: recovered payoffs.
         behaviour: how it says that agents would behave.
-        seconds: wall-clock time of the fit.
+        seconds: processor time of the fit, in one thread.
         parameters: free parameters.
         units: whether its payoffs are in the truth's units; if not, a toll means nothing to it.
         note: what to know about it.

@@ -40,14 +40,18 @@ from games import DEVELOPMENT_SEEDS, TABLE_SEEDS, Experiment, trial
 from measures import score
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rows import Rows
+from rows import Row, Rows
 
 HERE = Path(__file__).parent
 GROUPS = ("E1", "E2", "E3", "E7", "W")
 
 
 def run(
-    experiment: Experiment, seed: int, wanted: Callable[[Experiment], dict[str, Estimator]], rows: Rows
+    experiment: Experiment,
+    seed: int,
+    wanted: Callable[[Experiment], dict[str, Estimator]],
+    rows: Rows,
+    commit: str = "",
 ) -> int:
     """Run what is not finished of one experiment and seed; returns how many estimators that were."""
     todo = {
@@ -61,21 +65,28 @@ def run(
     for name, estimator in todo.items():
         made = estimator(one)
         found = made if isinstance(made, dict) else {name: made}
-        key = {"experiment": experiment.name, "seed": seed, "estimator": name}
+        key = {"experiment": experiment.name, "seed": seed, "estimator": name, "commit": commit}
         rows.add([{**key, "line": line, **score(one, estimate)} for line, estimate in found.items()])
     return len(todo)
 
 
-def _run(experiment: Experiment, seed: int, effort: Effort, rows: Rows) -> tuple[str, int]:
-    """The same in a process of its own, with one thread."""
+def _run(
+    experiment: Experiment, seed: int, effort: Effort, rows: Rows, lines: tuple[str, ...], commit: str
+) -> tuple[str, int]:
+    """The same in a process of its own, with one thread, for the estimators asked for."""
     torch.set_num_threads(1)
-    run(experiment, seed, lambda one: estimators(one, effort), rows)
+
+    def wanted(one: Experiment) -> dict[str, Estimator]:
+        found = estimators(one, effort)
+        return {name: made for name, made in found.items() if not lines or name.startswith(lines)}
+
+    run(experiment, seed, wanted, rows, commit)
     return experiment.name, seed
 
 
 def write(rows: Rows, experiments: list[Experiment], seeds: tuple[int, ...], out: Path, command: str) -> str:
     """Tables and figures of what is finished; targets are judged on the seeds of the tables alone."""
-    found, made = rows.all(seeds), _made(command, seeds)
+    found = rows.all(seeds)
     texts = []
     for group in GROUPS:
         names = [e.name for e in experiments if e.name.split()[0] == group]
@@ -83,6 +94,7 @@ def write(rows: Rows, experiments: list[Experiment], seeds: tuple[int, ...], out
         if not mine:
             continue
         parts = []
+        made = _made(command, seeds, mine)
         for name in names:
             of_name = [row for row in mine if row["experiment"] == name]
             parts.append(tables.as_markdown(of_name, title=name))
@@ -94,26 +106,33 @@ def write(rows: Rows, experiments: list[Experiment], seeds: tuple[int, ...], out
         (out / f"{group}.csv").write_text(tables.as_csv(mine), encoding="utf-8")
         texts.append(text)
     if set(seeds) <= set(TABLE_SEEDS) and (goals := targets.as_markdown(found)):
-        texts.append(f"## Targets\n\n{made}\n{goals}")
+        texts.append(f"## Targets\n\n{_made(command, seeds, found)}\n{goals}")
         (out / "targets.md").write_text(texts[-1], encoding="utf-8")
     return "\n".join(texts)
 
 
-def _made(command: str, seeds: tuple[int, ...]) -> str:
-    """What made a table."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("diml", "torch", "numpy", "scipy"))
-    state = subprocess.run(
+def _commit() -> str:
+    """Of the code that runs."""
+    found = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True
     ).stdout.strip()
+    return found or "no commit"
+
+
+def _made(command: str, seeds: tuple[int, ...], found: list[Row]) -> str:
+    """What made a table; its rows may be of several commits."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("diml", "torch", "numpy", "scipy"))
+    commits = ", ".join(dict.fromkeys(row["commit"] for row in found))
     machine = f"Python {platform.python_version()}, {platform.machine()}, one thread per process"
     listed = ", ".join(map(str, seeds))
-    return f"Made by `{command}` at {state or 'no commit'}: {packages}, {machine}; seeds {listed}.\n"
+    return f"Made by `{command}` at {commits}: {packages}, {machine}; seeds {listed}.\n"
 
 
 def main(
     seeds: Annotated[str, typer.Option(help="First:last seed, both included.")] = "",
     quick_run: Annotated[bool, typer.Option("--quick", help="Few seeds and epochs, small crowds.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="Experiments whose name begins so.")] = None,
+    lines: Annotated[list[str] | None, typer.Option(help="Estimators whose name begins so.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of rows, tables and figures.")] = None,
     jobs: Annotated[int, typer.Option(help="Processes; each runs one experiment and seed.")] = 2,
     device: Annotated[str, typer.Option(help="Where the paper's large networks are trained.")] = "cpu",
@@ -131,12 +150,13 @@ def main(
         f"epochs {effort.epochs}, {effort.crowd_epochs}; steps {effort.steps}; folds {effort.folds}",
     )
     tasks = [(experiment, seed) for seed in chosen for experiment in wanted] * (not tables_only)
-    console = Console(stderr=True)
+    console, commit = Console(stderr=True), _commit()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("logs", total=len(tasks))
         runs = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
-            joblib.delayed(_run)(experiment, seed, effort, rows) for experiment, seed in tasks
+            joblib.delayed(_run)(experiment, seed, effort, rows, tuple(lines or ()), commit)
+            for experiment, seed in tasks
         )
         for name, seed in runs:  # pyright: ignore[reportGeneralTypeIssues]
             bar.update(task, advance=1, description=f"{name}, seed {seed}")

@@ -111,6 +111,7 @@ def small(trial: Trial, model: Callable[[int, int], nn.Module], *, epochs: int, 
         epochs=epochs,
         seed=trial.seed,
         watch=watch,
+        clock=time.process_time,
     )
     return _finish(JointModel(experiment.sizes, network), seconds, looks)
 
@@ -174,8 +175,8 @@ def _finish(mechanism: di.Mechanism, seconds: float, looks: list[Look]) -> Train
 
 def _seconds_of_step(network: nn.Module, rule: paper.Rule, actions: Tensor, width: int) -> float:
     """One gradient step of the paper's loop."""
-    started = time.perf_counter()
+    started = time.process_time()
     paper.log_likelihood(network.deviations, rule, actions, width).backward()
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     network.zero_grad()
     return seconds

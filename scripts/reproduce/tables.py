@@ -18,7 +18,7 @@ MEASURES = {
     "shift_tv": "shifted learners",
     "toll_tv": "toll",
     "closed_tv": "closed action",
-    "seconds": "seconds",
+    "seconds": "processor seconds",
     "parameters": "parameters",
 }
 """Columns of the Markdown tables; the CSV holds every number."""

@@ -33,8 +33,8 @@ from diml_inverse.information import uniform_log_likelihood
 from diml_inverse.learners import LearnerRule
 from diml_inverse.mechanisms import Mechanism
 from diml_inverse.results import FitResult
-from diml_inverse.selection import select as choose
-from diml_inverse.selection_table import Row, Selection
+from diml_inverse.selecting.selection import select as choose
+from diml_inverse.selecting.table import Row, Selection
 from diml_inverse.status import Status
 
 TABLE = "table.csv"

@@ -1,36 +1,29 @@
 """Fits a model of learners and mechanism to a log: the one verb of this package."""
 
 import copy
+import dataclasses
 import time
 
 import torch
 
-from diml_inverse.cross_validation import (
-    RidgePath,
-    choose_ridge,
-    descend_on_validation,
-    ridge_is_open,
-    set_ridge,
-)
+from diml_inverse.as_result import as_result
+from diml_inverse.cross_validation import ridge_is_open
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
-from diml_inverse.evidence import EvidencePath, maximise_evidence
+from diml_inverse.estimate import Estimate, estimate
 from diml_inverse.information import (
     gain_is_chance,
     held_out_gain,
     is_silent,
     likelihood_ratio_is_chance,
-    uniform_log_likelihood,
     without_payoffs,
 )
 from diml_inverse.learners.base import LearnerRule
-from diml_inverse.maximise import Outcome, Record, maximise, require_finite_start
+from diml_inverse.maximise import Outcome, require_finite_start
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS, Adam
-from diml_inverse.precision import precision
 from diml_inverse.results import FitResult
 from diml_inverse.sample import Sample
-from diml_inverse.situations import Situations
 from diml_inverse.starts import start_from_stand_in
 from diml_inverse.status import Status
 from diml_inverse.stream_fit import fit_stream
@@ -95,18 +88,20 @@ def fit(
     start_from_stand_in(model, sample)
     silent = is_silent(model, sample)
     null = without_payoffs(dataset, learner, known=model.mechanism.known_part())
+    chance = None
     if silent:  # the learner's own parameters are all there is to estimate
         model.learner.load_state_dict(null.learner.state_dict())
-        outcome, path, evidence, chance = Outcome(Status.NO_INFORMATION), None, None, True
-    elif shrinkage == "evidence":
-        outcome, evidence = _by_evidence(model, sample, settings)
-        path, chance = None, None
+        found, chance = Estimate(Outcome(Status.NO_INFORMATION)), True
     else:
-        evidence, origin = None, copied(mechanism, learner, dataset)
-        outcome, path, chance = _estimate(model, origin, dataset, sample, settings, folds, seed, progress)
-    with torch.no_grad():
-        log_likelihood = float(sample.log_likelihood(model))
-        null_log_likelihood = float(null.log_likelihood(dataset).sum())
+        by_evidence = shrinkage == "evidence"
+        if by_evidence:
+            _require_open(model, settings)
+        origin = copied(mechanism, learner, dataset)
+        how = {"by_evidence": by_evidence, "folds": folds, "seed": seed, "show": progress}
+        found = estimate(model, origin, dataset, sample, settings, **how)
+        if not by_evidence:
+            chance = _chance_seen(model, dataset, settings, found, seed)
+    result = as_result(model, null, dataset, found, contexts=sample.contexts, started=started, seed=seed)
     if chance is None:
         penalised = float(model.mechanism.penalty().detach()) > 0
         nuisance = any(p.requires_grad for p in model.learner.parameters())
@@ -115,28 +110,11 @@ def fit(
         else:
             situations = sample.contexts.agent.shape[0]
             chance = likelihood_ratio_is_chance(
-                model.mechanism, situations, log_likelihood, null_log_likelihood
+                model.mechanism, situations, result.log_likelihood, result.without_payoffs
             )
-    exploded = outcome.status is Status.DIVERGED and isinstance(settings, Adam)
-    if chance and not exploded:
-        outcome.status = Status.NO_INFORMATION
-    return FitResult(
-        status=outcome.status,
-        mechanism=copy.deepcopy(model.mechanism).cpu(),
-        learner=copy.deepcopy(model.learner).cpu(),
-        log_likelihood=log_likelihood,
-        without_payoffs=null_log_likelihood,
-        uniform=uniform_log_likelihood(dataset),
-        num_choices=dataset.num_choices,
-        num_episodes=dataset.num_episodes,
-        agents=dataset.agents,
-        history=tuple(outcome.history),
-        ridge_path=path,
-        evidence=evidence,
-        situations=Situations.of(dataset, sample.contexts),
-        seconds=time.perf_counter() - started,
-        seed=int(seed),
-    )
+    exploded = found.outcome.status is Status.DIVERGED and isinstance(settings, Adam)
+    status = Status.NO_INFORMATION if chance and not exploded else found.outcome.status
+    return dataclasses.replace(result, status=status, seconds=time.perf_counter() - started)
 
 
 def copied(mechanism: Mechanism, learner: LearnerRule, dataset: EpisodeDataset) -> LearningDynamics:
@@ -145,68 +123,39 @@ def copied(mechanism: Mechanism, learner: LearnerRule, dataset: EpisodeDataset) 
     return model.to(dataset.device, torch.float64)
 
 
-def _estimate(
+def _chance_seen(
     model: LearningDynamics,
-    origin: LearningDynamics,
     dataset: EpisodeDataset,
-    sample: Sample,
     settings: LBFGS | Adam,
-    folds: int,
+    found: Estimate,
     seed: int,
-    show: bool,
-) -> tuple[Outcome, RidgePath | None, bool | None]:
-    """Estimate in the optimiser's precision, choosing a ridge left open.
-
-    What is scored on held-out episodes begins at the origin: the model's own start may have seen them.
-
-    Returns the outcome, the path of ridges, and, where episodes were held out, whether the gain over the
-    known payoffs alone is chance.
-    """
-    path = None
+) -> bool | None:
+    """Whether the gain over the known payoffs alone is chance, where episodes were held out on the way."""
+    path = found.ridges
     if isinstance(settings, LBFGS):
-        if ridge_is_open(model):
-            path = choose_ridge(dataset, origin, folds=folds, seed=seed, show=show)
-            set_ridge(model, path.best)
-        with precision(model, settings.dtype):
-            outcome = maximise(model, sample, settings, seed=seed, show=show)
         if path is None:
-            return outcome, None, None
+            return None
         gain = (max(path.held_out) - path.without_payoffs) * dataset.num_choices
-        return outcome, path, gain_is_chance([gain], choices=len(path.ridges))
+        return gain_is_chance([gain], choices=len(path.ridges))
     kept, held_out = dataset.split(settings.validation, seed=seed)
-    with precision(model, settings.dtype):
-        train, validation = Sample.of(kept, model), Sample.of(held_out, model)
-        if model.learner.stand_in() is not None:
-            model.load_state_dict(origin.state_dict())
-            start_from_stand_in(model, train)
-        if ridge_is_open(model):
-            outcome, path = descend_on_validation(model, train, validation, settings, seed=seed, show=show)
-        else:
-            outcome = maximise(model, train, settings, validation=validation, seed=seed, show=show)
     null = without_payoffs(kept, model.learner, known=model.mechanism.known_part())
     empty = Sample.of(held_out, null).per_choice(null)
-    looks = [record.validation for record in outcome.history if record.validation is not None]
+    looks = [record.validation for record in found.outcome.history if record.validation is not None]
     gains = [(look - empty) * held_out.num_choices for look in looks]
-    return outcome, path, gain_is_chance(gains, choices=1 if path is None else len(path.ridges))
+    return gain_is_chance(gains, choices=1 if path is None else len(path.ridges))
 
 
-def _by_evidence(
-    model: LearningDynamics, sample: Sample, settings: LBFGS | Adam
-) -> tuple[Outcome, EvidencePath]:
-    """Choose the prior variances by marginal likelihood, which leaves the model at its maximum.
+def _require_open(model: LearningDynamics, settings: LBFGS | Adam) -> None:
+    """Refuse marginal likelihood where the mechanism leaves no variance open.
 
     Raises:
-        ValueError: if the mechanism leaves none open.
+        ValueError: naming the family.
     """
     if not (ridge_is_open(model) and isinstance(settings, LBFGS)):
         raise ValueError(
             f"shrinkage: expected a table whose ridge or variances are left open (None) and L-BFGS; found "
             f"{type(model.mechanism).__name__} with {type(settings).__name__}; leave shrinkage out"
         )
-    path = maximise_evidence(model, sample)
-    status = Status.CONVERGED if path.converged else Status.BUDGET
-    objective = float(sample.log_likelihood(model).detach() - model.penalty().detach()) / sample.num_choices
-    return Outcome(status, [Record(len(path.history), objective)]), path
 
 
 def _held_out_chance(
@@ -218,10 +167,8 @@ def _held_out_chance(
         arm = copy.deepcopy(start)  # not the fit to all episodes, which has seen the held-out ones
         sample = Sample.of(train, arm)
         start_from_stand_in(arm, sample)
-        if ridge_is_open(arm):
-            maximise_evidence(arm, sample)
-        else:
-            maximise(arm, sample, LBFGS(max_steps=100, tolerance=1e-5))
+        how = {"by_evidence": True, "folds": folds, "seed": seed, "show": False}
+        estimate(arm, start, train, sample, LBFGS(max_steps=100, tolerance=1e-5), **how)
         return arm
 
     return gain_is_chance([held_out_gain(dataset, learner, refitted, folds=folds, seed=seed)])

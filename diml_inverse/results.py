@@ -10,10 +10,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from diml_inverse.cross_validation import RidgePath
-from diml_inverse.evidence import EvidencePath
 from diml_inverse.learners.base import LearnerRule
+from diml_inverse.marginal.evidence import EvidencePath
 from diml_inverse.maximise import Record
 from diml_inverse.mechanisms.base import Mechanism
+from diml_inverse.payoff_map import RecoveredPayoffs
 from diml_inverse.situations import Situations
 from diml_inverse.specification import build, describe
 from diml_inverse.status import Status
@@ -70,6 +71,13 @@ class FitResult:
     def summary(self) -> str:
         """A text table of status, fit, learner parameters and payoff differences."""
         return summarise(self)
+
+    def as_payoff_function(self) -> RecoveredPayoffs:
+        """The recovered mechanism as a NumPy function of (joint actions, context): learners can play in it.
+
+        `diml_envs.PayoffFunction(f, f.num_actions)` makes it the mechanism of an `IncentiveEnv`.
+        """
+        return RecoveredPayoffs(self.mechanism)
 
     def save(self, folder: str | Path) -> Path:
         """Write tensors (safetensors) and everything else (JSON) into a new folder.

@@ -44,3 +44,11 @@ def test_one_shared_sb3_policy_leaves_a_log(tmp_path, capsys):
     assert data.actions.shape == (2, 64, 2)
     assert data.update.max() >= 1
     assert "in the first quarter" in capsys.readouterr().out
+
+
+def test_learners_train_in_a_recovered_mechanism(tmp_path, capsys):
+    out = tmp_path / "curves.png"
+    example("recovered_mechanism").main(steps=64, episodes=10, horizon=20, out=out)
+    lines = capsys.readouterr().out.splitlines()
+    assert out.stat().st_size > 10_000 and len(lines) == 8
+    assert lines[1].startswith("PPO, true game") and lines[4].startswith("PPO, recovered game")

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from diml_inverse.learners.average_rule import AverageRule
-from diml_inverse.learners.base import LinearRule, chosen
+from diml_inverse.learners.base import LinearRule, SoftmaxRule, chosen
 from diml_inverse.learners.batch_rule import BatchRule
 from diml_inverse.learners.batches import Batches
 from diml_inverse.learners.chunks import step_through
@@ -107,6 +107,16 @@ class Batched(BatchRule):
         own = self.rule.initial_state(episodes)
         sums = own.new_zeros(*own.shape[:-1], 2 * own.shape[-1] + self.mask.shape[-1] + 1)
         return torch.cat([own, sums], dim=-1)
+
+    def logits(self, state: Tensor) -> Float[Tensor, "*b n A"]:
+        """What the rule inside takes the softmax of; it has to be a `SoftmaxRule`."""
+        assert isinstance(self.rule, SoftmaxRule)
+        return self.rule.logits(state[..., : self._width()])
+
+    def exploration_in(self, state: Tensor) -> Float[Tensor, "..."] | None:
+        """The share of uniform choice of the rule inside, a `SoftmaxRule`."""
+        assert isinstance(self.rule, SoftmaxRule)
+        return self.rule.exploration_in(state[..., : self._width()])
 
     def log_policy(
         self, state: Tensor, available: Bool[Tensor, "*b n A"] | None = None

@@ -1,5 +1,6 @@
 """Families of payoff maps; a family's class states which structure is assumed."""
 
+from diml_inverse.mechanisms.additive_counts import AdditiveCounts
 from diml_inverse.mechanisms.additive_pairwise import AdditivePairwise
 from diml_inverse.mechanisms.aggregative import AggregativeMechanism
 from diml_inverse.mechanisms.anonymous import AnonymousMechanism
@@ -20,12 +21,14 @@ from diml_inverse.mechanisms.neural_joint import NeuralJoint
 from diml_inverse.mechanisms.neural_neighbours import NeuralNeighbours
 from diml_inverse.mechanisms.offset import Offset
 from diml_inverse.mechanisms.public_goods import PublicGoods
+from diml_inverse.mechanisms.smooth_aggregative import SmoothAggregative
 from diml_inverse.mechanisms.tabular_aggregative import TabularAggregative
 from diml_inverse.mechanisms.tabular_anonymous import TabularAnonymous
 from diml_inverse.mechanisms.tabular_joint import TabularJoint
 from diml_inverse.mechanisms.tabular_network import TabularNetwork
 
 __all__ = [
+    "AdditiveCounts",
     "AdditivePairwise",
     "AggregativeMechanism",
     "AnonymousFactorial",
@@ -47,6 +50,7 @@ __all__ = [
     "NeuralNeighbours",
     "Offset",
     "PublicGoods",
+    "SmoothAggregative",
     "TabularAggregative",
     "TabularAnonymous",
     "TabularJoint",

@@ -84,8 +84,9 @@ class Factorial(OrderVariances, Mechanism):
         self.register_buffer("offset", torch.tensor([0, *rows]).cumsum(0)[:-1], persistent=False)
 
     def statistic(self, actions: Int[Tensor, "*b n"]) -> Int[Tensor, "*b n n-1"]:
-        """The others' actions, in the order of `others`."""
-        return actions[..., self.others]
+        """The others' actions, in the order of `others`; zeros where only the own action matters."""
+        found = actions[..., self.others]
+        return found if self.order > 1 else torch.zeros_like(found)
 
     def own_payoffs(
         self,

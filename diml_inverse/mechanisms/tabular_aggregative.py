@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from diml_inverse.mechanisms.aggregative import AggregativeMechanism, require_equal_actions
 from diml_inverse.mechanisms.base import ArrayLike
-from diml_inverse.mechanisms.grid import reachable_sums
 from diml_inverse.mechanisms.ridge import CELL_RIDGES, RidgeTable, checked_cells, checked_ridge
+from diml_inverse.mechanisms.totals import reachable_totals, rows_of_totals
 from diml_inverse.memory import Memory
 
 
@@ -49,17 +47,10 @@ class TabularAggregative(AggregativeMechanism):
         super().__init__(num_actions, levels=levels, weights=weights, roles=roles)
         self.symmetric, self.ridge = symmetric and roles is None, checked_ridge(ridge)
         require_equal_actions(self.num_actions, self.symmetric)
-        others = self.others_steps()
-        span = max(sum(max(row) - min(row) for row in rows) for rows in others)
-        if span > 5_000_000:
-            raise ValueError(
-                f"levels: expected levels on a common grid, so that totals recur; found {span:,} grid steps "
-                "between the least and the largest total; round them, or use NeuralAggregative"
-            )
-        reached = np.unique(np.concatenate([reachable_sums(rows) for rows in others]))
+        reached = reachable_totals(self)
         checked_cells(self.num_groups * len(reached) * self.mask.shape[1])
         self.table = RidgeTable(self.num_groups, len(reached), self.mask.shape[1])
-        self.register_buffer("reached", torch.from_numpy(reached), persistent=False)
+        self.register_buffer("reached", reached, persistent=False)
         self._memory = Memory()
 
     def own_payoffs(
@@ -73,15 +64,7 @@ class TabularAggregative(AggregativeMechanism):
 
     def _rows(self, statistic: Tensor) -> Tensor:
         """Where each total stands in the table."""
-        total = statistic[:, 0].contiguous()
-        row = torch.searchsorted(self.reached, total).clamp(max=len(self.reached) - 1)
-        if not torch.equal(self.reached[row], total):
-            wrong = float(total[self.reached[row] != total][0]) * self.step
-            raise ValueError(
-                f"expected totals that {self.num_agents - 1} others with these levels can reach; found "
-                f"{wrong:g}; for groups of many members, or absent agents, use NeuralAggregative"
-            )
-        return row
+        return rows_of_totals(self, self.reached, statistic)
 
     def penalty(self) -> Float[Tensor, ""]:
         """Ridge / 2 times the sum of squares; 0 while the ridge is not chosen yet."""

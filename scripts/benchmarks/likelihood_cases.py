@@ -10,7 +10,7 @@ from machine import in_turn, matrix_product_rate, network_shapes, seconds
 
 import diml_envs
 import diml_inverse as di
-from diml_inverse.evidence import maximise_evidence
+from diml_inverse.marginal.evidence import maximise_evidence
 from diml_inverse.maximise import maximise
 from diml_inverse.sample import Sample
 

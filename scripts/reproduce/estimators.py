@@ -20,6 +20,7 @@ class Effort:
         every: epochs between the points of a learning curve.
         steps: gradient steps of our networks, at most.
         folds: of the automatic choice.
+        members: of an ensemble of networks.
         unknown: games in which learner parameters are estimated too.
         device: of the large games' paper procedure.
     """
@@ -29,11 +30,12 @@ class Effort:
     every: int = 4
     steps: int = families.STEPS
     folds: int = 5
+    members: int = 5
     unknown: tuple[str, ...] = ("E1", "E2", "E3")
     device: str = "cpu"
 
 
-QUICK = Effort(epochs=6, crowd_epochs=4, every=2, steps=150, folds=2, unknown=("E1",))
+QUICK = Effort(epochs=6, crowd_epochs=4, every=2, steps=150, folds=2, members=2, unknown=("E1",))
 
 Estimator = Callable[[Trial], Estimate | dict[str, Estimate]]
 """From a log to an estimate; or to several by name, where one fit yields several."""
@@ -64,6 +66,7 @@ def estimators(experiment: Experiment, effort: Effort) -> dict[str, Estimator]:
         if experiment.name in families.STRUCTURED:
             found["structured"] = families.family(families.STRUCTURED[experiment.name])
         found |= {name: families.family(build, effort.steps) for name, build in families.JOINT.items()}
+        found["NeuralJoint, ensemble"] = lambda trial: families.ensemble(trial, effort.members, effort.steps)
     elif not experiment.counted:
         found[BY_THE_PAPER] = lambda trial: _estimate(
             trial,
@@ -77,9 +80,8 @@ def estimators(experiment: Experiment, effort: Effort) -> dict[str, Estimator]:
         )
     alike = families.ALIKE
     if experiment.crowd:  # tables of counts would have billions of cells
-        alike = {name: build for name, build in alike.items() if name != "TabularAnonymous"}
-    if experiment.counted:
-        alike = {"NeuralAnonymous": alike["NeuralAnonymous"]}
+        names = ["AdditiveCounts", "NeuralAnonymous", *["TabularAggregative"] * (not experiment.counted)]
+        alike = {name: alike[name] for name in names}
     found |= {name: families.family(build, effort.steps) for name, build in alike.items()}
     found[CHOICE] = _named(families.automatic, effort, CHOICE, STACKED)
     if experiment.name in effort.unknown:

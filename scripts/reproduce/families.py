@@ -9,9 +9,9 @@ from games import Trial
 from measures import Behaviour, Estimate, Setting, knowing
 
 import diml_inverse as di
-from diml_inverse.candidates import Candidate, fitted
 from diml_inverse.learners.base import LearnerRule
-from diml_inverse.menu import default_mechanisms
+from diml_inverse.selecting.candidates import Candidate, fitted
+from diml_inverse.selecting.menu import default_mechanisms
 
 Family = Callable[[tuple[int, ...]], di.Mechanism]
 
@@ -26,6 +26,9 @@ JOINT: dict[str, Family] = {
 ALIKE: dict[str, Family] = {
     "TabularAnonymous": di.mechanisms.TabularAnonymous,
     "TabularAggregative": di.mechanisms.TabularAggregative,
+    "SmoothAggregative": di.mechanisms.SmoothAggregative,
+    "AnonymousFactorial": di.mechanisms.AnonymousFactorial,
+    "AdditiveCounts": di.mechanisms.AdditiveCounts,
     "NeuralAnonymous": di.mechanisms.NeuralAnonymous,
 }
 """Families in which agents are alike."""
@@ -68,6 +71,24 @@ def family(build: Family, steps: int = STEPS) -> Callable[[Trial], Estimate]:
         return fitted_family(trial, build(sizes), knowing(trial.rule, sizes), steps)
 
     return estimate
+
+
+def ensemble(trial: Trial, members: int, steps: int) -> Estimate:
+    """The mean of networks of joint actions, each from its own random start and validation episodes."""
+    sizes = trial.experiment.sizes
+    behaviour = knowing(trial.rule, sizes)
+    learner = behaviour(Setting())
+    started, found = time.process_time(), []
+    for member in range(members):
+        network = _shortened(di.mechanisms.NeuralJoint(sizes, seed=member), steps)
+        candidate = Candidate("NeuralJoint", type(learner).__name__, network, learner)
+        found.append(fitted(candidate, trial.train, seed=trial.seed + member)[0].mechanism)
+    return Estimate(
+        mechanism=di.mechanisms.Average(found, [1 / members] * members),
+        behaviour=behaviour,
+        seconds=time.process_time() - started,
+        parameters=members * candidate.parameters,
+    )
 
 
 def automatic(trial: Trial, folds: int, steps: int) -> dict[str, Estimate]:

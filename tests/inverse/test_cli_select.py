@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 import diml_envs
 import diml_inverse as di
-from diml_inverse import cli, rivals
+from diml_inverse import cli
+from diml_inverse.selecting import rivals
 
 VALUES = ("step_size=0.5", "exploration=0.05", "forgetting=0")
 KNOWN = ("--learners", "hedge", *(word for pair in VALUES for word in ("--parameter", pair)))

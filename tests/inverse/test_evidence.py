@@ -12,11 +12,11 @@ from scipy import integrate
 import diml_envs
 import diml_inverse as di
 from diml_inverse import learners
-from diml_inverse.components import components_of
-from diml_inverse.curvature import Derivatives, experience, observed_derivatives, payoff_functions
 from diml_inverse.dynamics import LearningDynamics
-from diml_inverse.evidence import maximise_evidence
-from diml_inverse.laplace import Expansion
+from diml_inverse.marginal.components import components_of
+from diml_inverse.marginal.curvature import Derivatives, experience, observed_derivatives, payoff_functions
+from diml_inverse.marginal.evidence import maximise_evidence
+from diml_inverse.marginal.laplace import Expansion
 from diml_inverse.maximise import maximise
 from diml_inverse.mechanisms import (
     AdditivePairwise,
@@ -441,3 +441,23 @@ def diml_envs_log():
     game = diml_envs.MatrixGame(np.random.default_rng(0).normal(size=(3, 3, 2)))
     twin = diml_envs.LogitQ(step_size=0.25, inverse_temperature=3.0, exploration=0.06)
     return diml_envs.simulate(game, twin, episodes=4, horizon=5, seed=0, progress=False)
+
+
+def test_a_batched_rule_is_expanded_like_the_rule_inside():
+    """Logits of a batch are linear in payoffs too: one step per batch is the rule itself."""
+    game = diml_envs.MatrixGame.named("rock_paper_scissors")
+    log = diml_envs.simulate(game, diml_envs.Hedge(step_size=0.4), episodes=20, horizon=12, seed=0)
+    data = di.TrajectoryDataset.from_arrays(log.actions, log.num_actions)
+    inside = di.learners.Hedge(data.num_actions, step_size=di.Fixed(0.4))
+    paths = {}
+    for name, rule in {"alone": inside, "batched": di.learners.Batched(inside, every=1)}.items():
+        model = di.LearningDynamics(di.mechanisms.Factorial(data.num_actions), rule).double()
+        sample = Sample.of(data, model)
+        assert experience(model, sample, payoff_functions(model, sample)) is not None
+        paths[name] = maximise_evidence(model, sample)
+    assert paths["batched"].log_evidence == pytest.approx(paths["alone"].log_evidence, abs=1e-6)
+    model = di.LearningDynamics(
+        di.mechanisms.Factorial(data.num_actions), di.learners.Batched(inside, every=3)
+    )
+    sample = Sample.of(data, model.double())
+    assert experience(model, sample, payoff_functions(model, sample)) is not None

@@ -14,6 +14,7 @@ import torch
 import diml_envs
 import diml_inverse as di
 from diml_inverse.mechanisms import (
+    AdditiveCounts,
     AdditivePairwise,
     AnonymousFactorial,
     ByContext,
@@ -28,6 +29,7 @@ from diml_inverse.mechanisms import (
     NeuralNeighbours,
     Offset,
     PublicGoods,
+    SmoothAggregative,
     TabularAggregative,
     TabularAnonymous,
     TabularJoint,
@@ -58,6 +60,12 @@ SAVED = {
     "neural neighbours": lambda: NeuralNeighbours(SIZES, RING, width=8, context_size=1, ridge=1.0),
     "additive pairwise": lambda: AdditivePairwise(SIZES, pairwise=2.0, joint=5.0, ridge=1.0),
     "pairs alone": lambda: AdditivePairwise(SIZES, joint=None, ridge=1.0),
+    "additive counts": lambda: AdditiveCounts(SIZES, variances=(1.0, 0.3, 0.2)),
+    "additive counts by role": lambda: AdditiveCounts(SIZES, variances=(1.0, 0.3), roles=ROLES),
+    "smooth aggregative": lambda: SmoothAggregative(SIZES, levels=(0, 0.5, 2), variances=(1.0, 0.3, 0.2)),
+    "smooth aggregative, weights": lambda: SmoothAggregative(
+        SIZES, weights=STAR, symmetric=False, variances=(1.0, 0.3, 0.2)
+    ),
     "factorial": lambda: Factorial(SIZES, variances=(1.0, 0.3, 0.2, 0.1)),
     "factorial, roles": lambda: Factorial(SIZES, variances=(1.0, 0.3), roles=ROLES),
     "factorial, counts": lambda: AnonymousFactorial(SIZES, variances=(1.0, 0.3, 0.2)),

@@ -16,6 +16,7 @@ import diml_envs
 from diml_inverse import Fixed, LearningDynamics, TrajectoryDataset
 from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ
 from diml_inverse.mechanisms import (
+    AdditiveCounts,
     AdditivePairwise,
     AnonymousFactorial,
     ByContext,
@@ -31,6 +32,7 @@ from diml_inverse.mechanisms import (
     NeuralNeighbours,
     Offset,
     PublicGoods,
+    SmoothAggregative,
     TabularAggregative,
     TabularAnonymous,
     TabularJoint,
@@ -97,6 +99,12 @@ FAMILIES = {
     "network game": (lambda s: NetworkGame(s, STAR), EQUAL),
     "network game, unequal": (lambda s: NetworkGame(s, CHAIN, highest=1.5), UNEQUAL),
     "additive pairwise": (AdditivePairwise, UNEQUAL),
+    "additive counts": (AdditiveCounts, EQUAL),
+    "additive counts by role": (lambda s: AdditiveCounts(s, roles=TWO_ROLES), (2, 4, 2)),
+    "smooth aggregative": (SmoothAggregative, EQUAL),
+    "smooth aggregative, unequal": (lambda s: SmoothAggregative(s, **SIZES), UNEQUAL),
+    "smooth aggregative, roles": (lambda s: SmoothAggregative(s, roles=ROLES), EQUAL),
+    "one agent, smooth aggregative": (SmoothAggregative, (3,)),
     "factorial": (Factorial, UNEQUAL),
     "factorial, roles": (lambda s: Factorial(s, order=2, roles=ROLES), EQUAL),
     "factorial, counts": (AnonymousFactorial, EQUAL),

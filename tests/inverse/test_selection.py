@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -10,8 +11,6 @@ import torch
 
 import diml_envs
 import diml_inverse as di
-from diml_inverse import candidates, rivals, selection
-from diml_inverse.candidates import Candidate, Scored, behind
 from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ, Uniform
 from diml_inverse.mechanisms import (
     AnonymousFactorial,
@@ -24,9 +23,11 @@ from diml_inverse.mechanisms import (
     Offset,
     TabularAnonymous,
 )
-from diml_inverse.menu import default_learners, default_mechanisms
-from diml_inverse.rivals import baseline_scores, nothing_learned
-from diml_inverse.stacking import stacked_weights
+from diml_inverse.selecting import candidates, rivals, search, selection
+from diml_inverse.selecting.candidates import Candidate, Scored, behind
+from diml_inverse.selecting.menu import default_learners, default_mechanisms
+from diml_inverse.selecting.rivals import baseline_scores, nothing_learned
+from diml_inverse.selecting.stacking import stacked_weights
 
 SIZES = (3, 3, 3)
 HEDGE = diml_envs.Hedge(step_size=0.5)
@@ -187,7 +188,7 @@ def test_distance_and_its_standard_error_by_hand():
 def test_fewest_parameters_within_one_standard_error_of_the_best(others, chosen):
     scored = [made_up(*other) for other in others]
     for order in ([BEST, *scored], [*scored, BEST]):
-        assert selection.simplest(order).candidate.family == chosen
+        assert search.simplest(order).candidate.family == chosen
 
 
 def test_parameters_counted_are_those_that_are_free():
@@ -220,13 +221,79 @@ def test_table_is_the_log_likelihood_of_episodes_that_a_fit_did_not_see(roads):
     assert "chosen: counts x Hedge" in found.summary()
 
 
-def test_rules_are_tried_with_the_last_family_and_families_with_the_best_rules(roads):
-    """Hedge at ten times the step size is far behind."""
+def tried_in_turn(scores, rules, families, **options):
+    """The order in which pairs are tried, whose held-out log-likelihoods of four episodes these are."""
+    found, order = {}, []
+    while todo := search._next(families, rules, found, **options):
+        for family, rule in todo:
+            order.append((family, rule))
+            candidate = Candidate(family, rule, Stub(len(families) - families.index(family)), Uniform((2,)))
+            held_out = np.array([scores[family, rule]] * 4) + 0.1 * np.array([1, -1, 1, -1]) * len(order)
+            found[family, rule] = Scored(candidate, held_out, (), 0.0)
+    return order
+
+
+SPECIAL = {("special", "a"): -10, ("special", "b"): -5, ("special", "c"): -20}
+
+
+def test_large_general_family_is_tried_with_the_first_rule_and_those_that_proved_themselves():
+    """Under the special family b is far ahead of a and c: the general one, no better, does not meet c."""
+    scores = SPECIAL | {("general", "a"): -12, ("general", "b"): -9}
+    order = tried_in_turn(scores, ["a", "b", "c"], ["special", "general"])
+    assert order[:2] == [("special", "a"), ("general", "a")] and set(order) == set(scores)
+
+
+def test_small_general_family_is_tried_with_every_rule():
+    """The special family speaks for b, but only the general one knows how good c is."""
+    scores = SPECIAL | {("general", "a"): -12, ("general", "b"): -9, ("general", "c"): -1}
+    order = tried_in_turn(scores, ["a", "b", "c"], ["special", "general"], thorough=True)
+    assert order[-1] == ("special", "c") and ("general", "c") in order
+
+
+def test_every_rule_is_tried_with_a_general_family_that_wins():
+    """Under the special family b is best; under the general one, far better, c is."""
+    scores = SPECIAL | {("general", "a"): -4, ("general", "b"): -3, ("general", "c"): -1}
+    order = tried_in_turn(scores, ["a", "b", "c"], ["special", "general"])
+    assert order[:4] == [("special", "a"), ("general", "a"), ("general", "b"), ("general", "c")]
+    assert order[4:] == [("special", "c")]
+
+
+def test_family_far_behind_under_an_equal_rule_is_not_tried_again():
+    """b is a hair ahead of a under the good family: the bad one, far behind under a, is not fitted with b."""
+    scores = {("bad", "a"): -90, ("good", "a"): -5, ("good", "b"): -4.99, ("general", "a"): -8}
+    order = tried_in_turn(scores, ["a", "b"], ["bad", "good", "general"])
+    assert order[-1] == ("good", "b") and set(order) == set(scores)
+
+
+def test_near_rules_meet_near_families():
+    """Nothing tells two rules and two families apart: all four pairs are tried."""
+    scores = dict.fromkeys(itertools.product(["special", "general"], ["a", "b"]), -5.0)
+    assert set(tried_in_turn(scores, ["a", "b"], ["special", "general"])) == set(scores)
+
+
+def test_start_is_the_same_rule_where_the_training_episodes_speak_for_it_most():
+    found = {}
+    for family, rule, evidence in [
+        ("f", "a", (-9.0, -3.0)),
+        ("g", "a", (-5.0, -7.0)),
+        ("h", "b", (-1.0, -1.0)),
+    ]:
+        learners = [LogitQ((2,), **known(0.1, 1.0)) for _ in evidence]
+        models = tuple(di.LearningDynamics(Stub(1), learner) for learner in learners)
+        candidate = Candidate(family, rule, Stub(1), learners[0])
+        found[family, rule] = Scored(candidate, np.zeros(4), models, 0.0, evidence)
+    assert search._start("a", 0, found) is found["g", "a"].models[0].learner
+    assert search._start("a", 1, found) is found["f", "a"].models[1].learner
+    assert search._start("c", 0, found) is None
+
+
+def test_rules_and_families_are_tried_in_turn(roads):
+    """Hedge at ten times the step size is far behind, whatever the payoffs."""
     rules = {"Hedge": hedge(), "too fast": LogitQ(SIZES, **known(1.0, 30.0))}
     families = {"own action": Factorial(SIZES, variances=(1.0,)), "truth": Known(ROADS.payoffs, SIZES)}
     found = quick(roads, families, rules)
     tried = {(row.mechanism, row.learner) for row in found.table}
-    assert tried == {("truth", "Hedge"), ("truth", "too fast"), ("own action", "Hedge")}
+    assert tried >= {("own action", "Hedge"), ("truth", "Hedge"), ("truth", "too fast")}
     assert [row.held_out for row in found.table] == sorted((r.held_out for r in found.table), reverse=True)
     assert found.choice.mechanism == "truth" and found.choice.parameters == 0
 
@@ -474,7 +541,7 @@ def test_log_of_counts():
     assert set(found.baselines) == {"without payoffs", "uniform"}  # who did what last is not told
     assert np.isfinite(found.stacked.log_likelihood) and found.stacked.summary()
     by_default = default_mechanisms(data)
-    assert set(by_default) == {"counts, network"}
+    assert set(by_default) == {"counts, shares"}
     assert not any(rule.reads_action for rule in default_learners(data).values())
 
 
@@ -492,10 +559,43 @@ def test_absent_agents_have_families_and_rules():
     present = np.ones((6, 3), bool)
     present[::2, 2] = False
     data = di.TrajectoryDataset.from_arrays(log.actions, SIZES, present=present)
-    assert set(default_mechanisms(data)) == {"counts, network"}
+    assert set(default_mechanisms(data)) == {"counts, shares"}
     network = NeuralAnonymous(SIZES, width=4, ridge=1.0)
     network.optimizer = di.Adam(max_steps=10)
     assert quick(data, {"network": network}).choice.mechanism == "network"
+
+
+def frequencies_answered(tables, *, precision, episodes, horizon, seed):
+    """Logit answers to what the other did so far, uniform at first: no belief precedes the first step."""
+    rng = np.random.default_rng(seed)
+    found = np.empty((episodes, horizon, 2), int)
+    for episode in found:
+        counts = np.zeros((2, 2))
+        for step in episode:
+            for i in range(2):
+                other = counts[1 - i]
+                expected = tables[i] @ other / max(other.sum(), 1)
+                weights = np.exp(precision * expected)
+                step[i] = rng.choice(2, p=weights / weights.sum())
+            for i in range(2):
+                counts[i, step[i]] += 1
+    return di.TrajectoryDataset.from_arrays(found, (2, 2))
+
+
+def test_players_without_a_prior_belief_are_fitted_by_the_default_rule():
+    """Matching pennies from their first steps: a likelihood ratio test rejects a prior worth one step."""
+    pennies = np.array([[1.0, -1.0], [-1.0, 1.0]])
+    data = frequencies_answered([pennies, -pennies], precision=4.0, episodes=300, horizon=8, seed=0)
+    rule = default_learners(data)["fictitious play"]
+    candidate = Candidate("", "", Factorial((2, 2)), rule)
+    model, _ = candidates.fitted(candidate, data, seed=0)
+    stiff = default_learners(data)["fictitious play"]
+    stiff.prior_weight = di.Fixed(1.0)
+    other, _ = candidates.fitted(Candidate("", "", Factorial((2, 2)), stiff), data, seed=0)
+    gain = candidates.episode_scores(model, data).sum() - candidates.episode_scores(other, data).sum()
+    assert model.learner.prior_weight().item() < 1 and gain > 3.84 / 2  # chi-squared, 5 %
+    table = model.mechanism.payoffs(torch.cartesian_prod(torch.arange(2), torch.arange(2)))[:, 0].view(2, 2)
+    assert ((table[0] - table[1]) / 4.0).tolist() == pytest.approx([2.0, -2.0], abs=0.4)
 
 
 def test_update_marks_make_rules_batched(roads):

@@ -1,0 +1,1 @@
+"""What agents would do under another rule, and whether a log licenses the answer."""

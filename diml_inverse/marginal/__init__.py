@@ -1,0 +1,1 @@
+"""Shrinkage by marginal likelihood: expansions of the likelihood, priors by their parts, learners along."""

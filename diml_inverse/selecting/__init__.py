@@ -1,0 +1,1 @@
+"""Which mechanism family and learner rule: candidates, folds, baselines, stacking."""

@@ -1,7 +1,6 @@
 """The cells of the coverage benchmark: a game, learners, a model, how many episodes; and one log of each."""
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -136,8 +135,6 @@ def contrasts(cell: Cell, deviations: Any) -> Any:
 def replicate(cell: Cell, seed: int) -> dict[str, Any]:
     """One log: which intervals cover, how far estimates are from the truth, and the Cramer-Rao bound."""
     torch.set_num_threads(1)
-    hidden: dict[str, Any] = sys.modules  # pyright: ignore[reportAssignmentType]
-    hidden.setdefault("coverage", None)  # numba looks for a package of this name: not the script beside this
     rule = getattr(diml_envs, cell.rule)(STEP_SIZE, BETA, EXPLORATION)
     game = cell.game(seed)
     log = diml_envs.simulate(

@@ -87,14 +87,15 @@ def as_markdown(rows: Sequence[Row], *, title: str) -> str:
     lines = [f"### {title}", "", _facts(found), ""]
     columns = [name for name in MEASURES if any(name in measures for measures in found.values())]
     columns = [name for name in columns if name != "held_out_truth"]
-    lines.append("| estimator | " + " | ".join(MEASURES[name] for name in columns) + " |")
-    lines.append("|---" + "|---:" * len(columns) + "|")
+    lines.append("| estimator | " + " | ".join(MEASURES[name] for name in columns) + " | seeds |")
+    lines.append("|---" + "|---:" * (len(columns) + 1) + "|")
     for (_, line), measures in found.items():
         cells = [_cell(name, measures.get(name)) for name in columns]
-        lines.append(f"| {line} | " + " | ".join(cells) + " |")
+        seeds = max(one.seeds for one in measures.values())
+        lines.append(f"| {line} | " + " | ".join(cells) + f" | {seeds} |")
     truths = {"held_out": first.get("held_out_truth"), "r2": summary([1.0] * 1)}
     cells = [_cell(name, truths.get(name) or first.get(f"{name}_floor")) for name in columns]
-    lines.append("| *the truth (floor)* | " + " | ".join(cells) + " |")
+    lines.append("| *the truth (floor)* | " + " | ".join(cells) + " | |")
     notes = [note for note in (_choices(rows, line) for _, line in found) if note]
     return "\n".join([*lines, "", *notes]).rstrip() + "\n"
 

@@ -276,6 +276,7 @@ def test_episodes_are_independent_runs_with_fresh_learners(mixed):
     np.testing.assert_array_equal(log.actions[:1], alone.actions)
 
 
+@pytest.mark.slow
 def test_worker_processes_give_the_same_log_and_shards(tmp_path):
     names = ("ppo", "a2c", "dqn")
     factories = {f"agent_{i}": SB3Factory(name, {"learning_rate": 0.01}) for i, name in enumerate(names)}

@@ -182,6 +182,7 @@ def test_writer_refuses_columns_or_shapes_that_change(tmp_path):
             writer.append(0, 1, [1, 2], payoffs=[0.5, 0.1, 0.2])
 
 
+@pytest.mark.slow
 def test_killed_process_loses_only_the_unfinished_shard(tmp_path):
     program = textwrap.dedent(
         """

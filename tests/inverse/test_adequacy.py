@@ -129,6 +129,7 @@ def test_learning_curves_count_what_was_chosen():
     assert statistic > 2.5 and p_value <= 0.05 and "of agent 0" in where
 
 
+@pytest.mark.slow
 def test_a_wrong_rule_is_contradicted_and_the_summary_says_so_before_any_number():
     data, model = fitted(alternating(0)[:15])
     found = adequacy(data, model)

@@ -137,6 +137,7 @@ def test_existing_result_is_refused_before_the_log_is_even_read(run, log, tmp_pa
     assert (tmp_path / "fit" / "result.json").read_text() == before
 
 
+@pytest.mark.slow
 def test_budget_warns_and_failures_exit_with_3(run, log, tmp_path, monkeypatch):
     short = run("fit", log, "--out", tmp_path / "short", *FIT[:4], "--max-steps", 10)
     assert short.exit_code == 0 and "warning: stopped by budget" in short.stderr

@@ -118,6 +118,7 @@ def test_arguments_are_never_changed(name):
 
 
 @EVERY
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_fit(name):
     assert equal(run(name, SMALL, seed=3), run(name, SMALL, seed=3))
 
@@ -128,6 +129,7 @@ def test_another_seed_draws_other_validation_episodes(name):
 
 
 @EVERY
+@pytest.mark.slow
 def test_payoffs_and_probabilities_in_the_log_are_never_read(name):
     log = played(episodes=6)
     plain = run(name, dataset(log))
@@ -136,11 +138,13 @@ def test_payoffs_and_probabilities_in_the_log_are_never_read(name):
 
 
 @EVERY
+@pytest.mark.slow
 def test_results_are_in_double_precision(name):
     assert all(p.dtype == torch.float64 for p in parameters(run(name, SMALL)))
 
 
 @pytest.mark.parametrize("name", ["parametric", "table", "network"])
+@pytest.mark.slow
 def test_a_fit_starts_from_the_mechanism_given(name):
     settings = LBFGS(max_steps=20)
     result = run(name, SMALL, optimizer=settings)
@@ -253,6 +257,7 @@ def certain_reply():
 
 @pytest.mark.parametrize("exploration", [0.0, 0.1])
 @pytest.mark.parametrize("case", SEPARATED)
+@pytest.mark.slow
 def test_separated_choices_have_no_finite_estimate(case, exploration):
     data = TrajectoryDataset.from_arrays(SEPARATED[case](), SIZES)
     result = fit(data, Table(SIZES), logit(exploration=exploration, step_size=Fixed(1.0)), progress=False)
@@ -263,6 +268,7 @@ def test_separated_choices_have_no_finite_estimate(case, exploration):
     assert shrunk.status is Status.CONVERGED
 
 
+@pytest.mark.slow
 def test_ordinary_data_are_not_called_separated():
     for seed in range(5):
         data = dataset(played(episodes=30, horizon=30, seed=seed))
@@ -449,6 +455,7 @@ def test_the_fit_beats_the_model_without_payoffs_on_its_own_data(name):
     assert result.log_likelihood_per_choice == pytest.approx(result.log_likelihood / DATA.num_choices)
 
 
+@pytest.mark.slow
 def test_cross_validation_takes_the_ridge_with_the_best_held_out_likelihood():
     result = run("table, ridge open")
     path = result.ridge_path
@@ -457,6 +464,7 @@ def test_cross_validation_takes_the_ridge_with_the_best_held_out_likelihood():
     assert run("table").ridge_path is None
 
 
+@pytest.mark.slow
 def test_held_out_likelihood_of_a_ridge_equals_fits_by_hand():
     """Fit the training part of every fold, score the held-out part, divide by all choices."""
     result = run("table, ridge open", seed=2)
@@ -496,6 +504,7 @@ def test_data_of_other_agents_are_refused():
         fit(DATA, TabularJoint((2, 2)), logit((2, 2)), progress=False)
 
 
+@pytest.mark.slow
 def test_public_context_and_unequal_actions_and_lengths_go_through_every_family_that_takes_them():
     game = diml_envs.PublicState(diml_envs.Scaled(diml_envs.NeuralJoint(3, (2, 4, 3), seed=1), 20.0))
     log = played(game, episodes=30, horizon=30)

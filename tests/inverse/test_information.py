@@ -92,6 +92,7 @@ def allowed(runs):
         ("network, by validation", 2),
     ],
 )
+@pytest.mark.slow
 def test_uniformly_random_players_tell_nothing(family, runs):
     claims = [estimate(family, random_players(s), seed=s).status for s in range(runs)]
     false = sum(status is not Status.NO_INFORMATION for status in claims)
@@ -130,6 +131,7 @@ def test_free_learner_parameters_do_not_make_random_players_informative(learner)
     assert false <= allowed(runs), claims
 
 
+@pytest.mark.slow
 def test_free_learner_parameters_do_not_hide_the_information_of_learners():
     assert fit(learners(), Congestion(SIZES), free_logit_q(), progress=False).status is Status.CONVERGED
 

@@ -102,6 +102,7 @@ def told(found):
 # ---- what it may look at
 
 
+@pytest.mark.slow
 def test_payoffs_in_the_log_are_never_read(roads, found_on_roads):
     for poison in (math.nan, 1e300):
         poisoned = dataclasses.replace(roads, payoffs=torch.full_like(roads.payoffs, poison))
@@ -109,6 +110,7 @@ def test_payoffs_in_the_log_are_never_read(roads, found_on_roads):
     assert told(quick(dataclasses.replace(roads, payoffs=None))) == told(found_on_roads)
 
 
+@pytest.mark.slow
 def test_episodes_kept_out_are_never_touched(roads):
     """The same training episodes beside others kept out give the same selection, to the last bit."""
     train, test = roads.split(0.3, seed=1)
@@ -120,6 +122,7 @@ def test_episodes_kept_out_are_never_touched(roads):
     assert told(quick(again)) == told(quick(train))
 
 
+@pytest.mark.slow
 def test_choice_is_a_function_of_the_seed(roads, found_on_roads):
     assert told(quick(roads, seed=0)) == told(found_on_roads)
     other = quick(roads, seed=4)  # other folds, the same episodes
@@ -127,6 +130,7 @@ def test_choice_is_a_function_of_the_seed(roads, found_on_roads):
     assert (other.result.seed, found_on_roads.result.seed) == (4, 0)
 
 
+@pytest.mark.slow
 def test_arguments_are_left_as_they_are(roads):
     families = {"open": AnonymousFactorial(SIZES), "network": NeuralAnonymous(SIZES, width=4, ridge=1.0)}
     families["network"].optimizer = di.Adam(max_steps=10)
@@ -310,12 +314,14 @@ def known(step_size, inverse_temperature, exploration=0.05):
 # ---- the truth is found
 
 
+@pytest.mark.slow
 def test_counts_are_found_where_counts_matter():
     data = data_of(diml_envs.Congestion(4, 3, seed=0), HEDGE, episodes=15)
     found = quick(data, menu(data.num_actions))
     assert found.choice.mechanism == "counts" and found.result.status is di.Status.CONVERGED
 
 
+@pytest.mark.slow
 def test_joint_actions_are_found_where_it_matters_who_does_what():
     table = np.random.default_rng(0).normal(size=(3, 3, 3, 3))
     data = data_of(diml_envs.MatrixGame(table), HEDGE, episodes=20)
@@ -367,6 +373,7 @@ def two_rules(sizes):
 
 
 @pytest.mark.parametrize("name", AUTOMATA)
+@pytest.mark.slow
 def test_fixed_automata_tell_nothing_about_payoffs(name, memory):
     data = data_of(PRISONERS, AUTOMATA[name])
     found = quick(data, {"who does what": Factorial((2, 2), variances=(1.0, 0.3))}, two_rules((2, 2)))

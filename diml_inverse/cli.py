@@ -1,4 +1,4 @@
-"""The command line: `diml-inverse fit`, `diml-inverse select`, `diml-inverse report`."""
+"""The command line: `diml-inverse fit`, `select`, `identify`, `counterfactual`, `report`."""
 
 import shlex
 from pathlib import Path
@@ -7,12 +7,15 @@ from typing import Annotated
 import torch
 import typer
 
+from diml_inverse.cli_counterfactual import counterfactual
 from diml_inverse.cli_graph import read_graph
 from diml_inverse.cli_help import FAILED, epilog
+from diml_inverse.cli_identify import identify
 from diml_inverse.cli_log import (
     Columns,
     LogPath,
     NumActions,
+    ResultPath,
     Seed,
     TestFraction,
     bad_input,
@@ -131,11 +134,13 @@ def fit(
 
 
 app.command()(select)
+app.command()(identify)
+app.command()(counterfactual)
 
 
 @app.command()
 def report(
-    result: Annotated[Path, typer.Argument(metavar="RESULT", help="Folder that 'fit' or 'select' wrote.")],
+    result: ResultPath,
     log: LogPath,
     out: Annotated[
         Path | None, typer.Option(help="Picture to write, a .png; else report.png in the result's folder.")
@@ -149,6 +154,14 @@ def report(
             help="Whether payoffs have known units; else: unless the learner's scale parameter is 1.",
         ),
     ] = None,
+    checks: Annotated[
+        bool | None,
+        typer.Option(
+            "--checks/--no-checks",
+            help="Whether to add what contradicts the model, intervals, and what the log leaves open; else: "
+            "where that takes seconds.",
+        ),
+    ] = None,
     columns: Columns = None,
     num_actions: NumActions = None,
 ) -> None:
@@ -160,7 +173,15 @@ def report(
         picture = require_png(result / "report.png" if out is None else out)
         fitted = load_result(result)
         dataset, held_out = read_log(log, columns, num_actions, test_fraction, seed)
-        found = report_on(fitted, dataset, held_out=held_out, scale_known=scale_known, picture=picture)
+        found = report_on(
+            fitted,
+            dataset,
+            held_out=held_out,
+            scale_known=scale_known,
+            picture=picture,
+            checks=checks,
+            seed=seed,
+        )
     console.print(str(found))
     console.print(f"\npicture: {found.picture}")
 

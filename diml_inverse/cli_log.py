@@ -17,6 +17,7 @@ console = Console(highlight=False, markup=False, soft_wrap=True)
 LogPath = Annotated[
     Path, typer.Argument(metavar="LOG", help="Folder of a log, a Parquet file or a .csv file.")
 ]
+ResultPath = Annotated[Path, typer.Argument(metavar="RESULT", help="Folder that 'fit' or 'select' wrote.")]
 Columns = Annotated[
     list[str] | None,
     typer.Option(

@@ -28,6 +28,12 @@ FAMILIES = {
     "anonymous-factorial": Family(
         mechanisms.AnonymousFactorial, "the same where others are counted, up to triples"
     ),
+    "additive-counts": Family(
+        mechanisms.AdditiveCounts, "effects of one's own action and of what share of the others took each"
+    ),
+    "smooth-aggregative": Family(
+        mechanisms.SmoothAggregative, "polynomials of own level and of the total of the others' levels"
+    ),
     "neural-anonymous": Family(mechanisms.NeuralAnonymous, "a network of the others' shares per action"),
     "neural-aggregative": Family(
         mechanisms.NeuralAggregative, "a network of the total of the others' levels"

@@ -14,6 +14,7 @@ from diml_inverse.learners import Batched, LearnerRule, MemoryK, PlugIn, Uniform
 from diml_inverse.metrics import PayoffRecovery, log_likelihood_per_choice, realised_difference_r2
 from diml_inverse.population import PopulationDataset
 from diml_inverse.results import FitResult
+from diml_inverse.same_log import require_same_agents, same_choices
 from diml_inverse.situations import Situations, contexts_of, mean_realised_payoffs
 from diml_inverse.status import Status
 
@@ -147,16 +148,14 @@ def compare(
     Raises:
         ValueError: if the log is of other agents or actions than the fit.
     """
-    _require_same_agents(result, dataset)
+    require_same_agents(result, dataset)
     if not isinstance(dataset, TrajectoryDataset) or isinstance(held_out, PopulationDataset):
         raise TypeError(
             f"expected a log of individual agents; found {type(dataset).__name__}; for a population log "
             "print(result.summary()), and score with di.metrics.payoff_difference_r2"
         )
     model = LearningDynamics(result.mechanism, result.learner)
-    fitted = log_likelihood_per_choice(model, dataset)
-    same = abs(fitted - result.log_likelihood_per_choice) <= 1e-6 * abs(fitted)
-    same = same and dataset.num_choices == result.num_choices
+    same = same_choices(result, dataset)
     memory = _memory_baseline(dataset)
     baseline = without_payoffs(dataset, memory)
     null = None  # refitted only where the result does not know the answer
@@ -237,13 +236,3 @@ def scale_is_known(learner: LearnerRule) -> bool:
         return False
     scales = [getattr(rule, name) for name in rule.scale_parameters]
     return not any(not scale.free and bool((scale() == 1).all()) for scale in scales)
-
-
-def _require_same_agents(result: FitResult, dataset: EpisodeDataset) -> None:
-    found = dict(zip(dataset.agents, dataset.num_actions, strict=True))
-    expected = dict(zip(result.agents, result.mechanism.num_actions, strict=True))
-    if list(found.items()) != list(expected.items()):
-        raise ValueError(
-            f"expected the log of the fit, of agents with actions {expected}; found {found}; "
-            "give the log that `fit` read"
-        )

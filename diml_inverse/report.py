@@ -6,6 +6,7 @@ from pathlib import Path
 from diml_inverse.comparison import Comparison, compare
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.figures import write_picture
+from diml_inverse.report_checks import Checks, check
 from diml_inverse.report_text import report_text
 from diml_inverse.results import FitResult
 
@@ -16,11 +17,13 @@ class Report:
 
     Attributes:
         comparison: the numbers.
+        checks: how far they may be believed.
         text: the numbers in words and tables.
         picture: where the picture is; None if none was asked for.
     """
 
     comparison: Comparison
+    checks: Checks
     text: str
     picture: Path | None
 
@@ -36,8 +39,12 @@ def report(
     held_out: EpisodeDataset | None = None,
     scale_known: bool | None = None,
     picture: str | Path | None = None,
+    checks: bool | None = None,
+    seed: int = 0,
 ) -> Report:
     """Compare a fit with a log: recovered payoff differences, and behaviour against its baselines.
+
+    What contradicts the model stands before any number; intervals and what the log leaves open beside them.
 
     Args:
         result: a fit.
@@ -48,6 +55,9 @@ def report(
             known rather than a normalisation. None takes it for known unless it was fixed at exactly 1.
         picture: PNG file to write: recovered against realised differences, and observed against fitted
             action frequencies over time.
+        checks: whether to look for contradictions, intervals and what is not identified; None does so where
+            it takes seconds.
+        seed: of the checks' draws.
 
     Raises:
         ValueError: if the log is of other agents or actions than the fit, or the picture is not a PNG.
@@ -57,7 +67,8 @@ def report(
     comparison = compare(result, dataset, held_out=held_out, scale_known=scale_known)
     if picture is not None:
         write_picture(comparison, dataset if held_out is None else held_out, picture)
-    return Report(comparison, report_text(comparison), picture)
+    found = check(comparison, dataset, asked=checks, seed=seed)
+    return Report(comparison, found, report_text(comparison, found), picture)
 
 
 def require_png(picture: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""Prints a comparison of a fit with its log: status, behaviour, recovered payoffs, situations."""
+"""Prints a comparison of a fit with its log: status, checks, behaviour, recovered payoffs, situations."""
 
 import io
 import math
@@ -9,6 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from diml_inverse.comparison import Comparison, Differences, Recovery
+from diml_inverse.report_checks import (
+    Checks,
+    adequacy_text,
+    identification_text,
+    interval_cells,
+    kind_in_words,
+    parameters_text,
+)
+from diml_inverse.same_log import ANOTHER
 from diml_inverse.situation_words import situation_in_words
 from diml_inverse.status import Status
 
@@ -22,18 +31,20 @@ MOST_ACTIONS = 8
 """Own actions beyond which situations are not shown one by one."""
 
 
-def report_text(comparison: Comparison) -> str:
-    """The report as text."""
+def report_text(comparison: Comparison, checks: Checks | None = None) -> str:
+    """The report as text; whatever contradicts the model stands before any number."""
+    checks = checks or Checks()
     heading = comparison.result.summary().splitlines()[:2]  # what was fitted, and its status with the remedy
-    sections = ["\n".join(heading), _behaviour(comparison)]
+    sections = ["\n".join(heading), adequacy_text(checks), _behaviour(comparison)]
     if comparison.differences is None:
         sections.append(
             f"No payoffs are shown: {Status.NO_INFORMATION.value}. Whatever numbers the estimate holds, the "
             "choices in this log do not depend on them beyond chance."
         )
-        return "\n\n".join(sections)
-    sections += [_recovery(comparison), _mean_differences(comparison, comparison.differences)]
-    sections.append(_situations(comparison, comparison.differences))
+        return "\n\n".join(section for section in sections if section)
+    sections += [_recovery(comparison), parameters_text(checks)]
+    sections.append(_mean_differences(comparison, comparison.differences, checks))
+    sections += [_situations(comparison, comparison.differences), identification_text(checks)]
     return "\n\n".join(section for section in sections if section)
 
 
@@ -63,10 +74,7 @@ def _behaviour(comparison: Comparison) -> str:
     if len(shown) == 1:
         lines.append("In-sample: these are the episodes of the fit (--test-fraction keeps some out).")
     if not comparison.same_choices:
-        lines.append(
-            "Warning: these are not the choices that the fit was made on; give the fit's own log, and the "
-            "--test-fraction and --seed it was given."
-        )
+        lines.append(ANOTHER)
     return "\n".join(lines)
 
 
@@ -111,13 +119,14 @@ def _scale_lines(comparison: Comparison, recovery: Recovery) -> list[str]:
     return lines
 
 
-def _mean_differences(comparison: Comparison, differences: Differences) -> str:
+def _mean_differences(comparison: Comparison, differences: Differences, checks: Checks) -> str:
     """Averages over situations, per agent and own action."""
     symmetric = comparison.result.mechanism.symmetric
     weight, agent = differences.weight, differences.situations.agent
     taken = differences.situations.visits
     realised = differences.realised
-    table = _table("agent", "own action", "times taken", "recovered", *_if(realised, "realised"))
+    ends = _if(checks.means, "interval")
+    table = _table("agent", "own action", "times taken", "recovered", *ends, *_if(realised, "realised"))
     names = {0: "all"} if symmetric else comparison.result.mechanism.sharers(comparison.result.agents)
     values = [comparison.rescaled()] + ([] if realised is None else [realised])
     for i, name in list(names.items())[:MOST_AGENTS]:
@@ -128,9 +137,13 @@ def _mean_differences(comparison: Comparison, differences: Differences) -> str:
                 float((weight * value)[mine, action].sum()) / total if total else None for value in values
             ]
             cells = [_number(mean) for mean in means]
+            cells[1:1] = interval_cells(checks, i, action, total > 0)
             table.add_row(name, str(action), f"{int(taken[mine, action].sum()):,}", *cells)
     over = "over all own actions" if realised is None else "over the own actions seen in a situation"
     lines = [f"payoff of each own action less the mean {over}, averaged over situations", _rendered(table)]
+    if checks.means is not None:
+        given = "" if comparison.scale_known or realised is None else ", the fitted factor taken as given"
+        lines.append(f"({kind_in_words(checks.kind)}{given})")
     if len(names) > MOST_AGENTS:
         lines.append(f"({len(names) - MOST_AGENTS} more agents: see comparison.differences)")
     return "\n".join(lines)

@@ -45,13 +45,15 @@ def test_command_line_blocks_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     apps = {"diml-envs": envs, "diml-inverse": inverse}
     lines = [line for line in COMMANDS if line.split()[0] in apps]
-    assert len(lines) == 5
+    assert len(lines) == 9
     for line in lines:
         shorter = line.replace("--steps 4096 --episodes 4", "--steps 64 --episodes 2 --jobs 1")
         shorter = shorter.replace("--gif", "--steps 4 --gif")
         program, *arguments = shlex.split(shorter, comments=True)
-        if arguments[0] == "fit":
+        if arguments[0] == "fit" and "congestion" not in arguments:
             arguments += ["--ridge", "10"]
+        if arguments[0] == "counterfactual":
+            arguments += ["--episodes", "20", "--draws", "4"]
         done = CliRunner().invoke(apps[program], arguments)
         assert done.exit_code in (0, 3), done.output  # 3: a log this short may carry no information
     assert (tmp_path / "runs/report.png").stat().st_size > 1000

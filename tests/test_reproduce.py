@@ -232,3 +232,21 @@ def test_the_quick_run_ends_and_leaves_the_committed_results_alone(tmp_path):
         assert (tmp_path / f"{group}.md").exists() and (tmp_path / f"{group}.csv").exists()
     assert list(tmp_path.glob("*.png"))
     assert before == {path: path.stat().st_mtime_ns for path in results.glob("*.*")}
+
+
+def test_readme_table_equals_the_committed_results():
+    import readme_table
+
+    results = ROOT / "scripts" / "reproduce" / "results"
+    assert {path.stem for path in results.glob("E*.csv")} >= {"E1", "E2", "E3", "E7"}
+    assert readme_table.table(readme_table.read(results)) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_table_says_how_many_seeds_where_they_are_not_ten(tmp_path):
+    import readme_table
+
+    head = "experiment,estimator,measure,median,low,high,coverage,seeds\n"
+    (tmp_path / "E1.csv").write_text(head + "E1,automatic choice,r2,0.8765,0,1,1,10\n", encoding="utf-8")
+    (tmp_path / "E7.csv").write_text(head + "E7 4x3,paper's procedure,r2,0.5,0,1,1,1\n", encoding="utf-8")
+    lines = readme_table.table(readme_table.read(tmp_path)).splitlines()
+    assert lines[2:] == ["| E1 | – | 0.876 | – | – |", "| E7 4x3 | 0.500 (1 seed) | – | – | – |"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from diml_inverse.counterfactuals.effects import Counterfactual
 from diml_inverse.counterfactuals.licence import Examination, Licence, Unlicensed, Verdict
 from diml_inverse.counterfactuals.outcomes import means_at, outcomes, predicted
-from diml_inverse.counterfactuals.request import scenario_of
+from diml_inverse.counterfactuals.request import require_whole, scenario_of
 from diml_inverse.counterfactuals.scenario import Change, Scenario
 from diml_inverse.counterfactuals.unseen import outside_share
 from diml_inverse.counterfactuals.with_parameters import with_parameters
@@ -86,10 +86,11 @@ def counterfactual(
         Owen (2013), Monte Carlo theory, methods and examples, section 8.6 (common random numbers).
     """
     model = prepared(result, data)
+    steps = (100 if data is None else data.horizon) if horizon is None else horizon
+    require_whole(episodes=(episodes, 1), horizon=(steps, 1), draws=(draws, 0))
     scenario = scenario_of(
         result, model, data, mechanism, learner, num_agents, available, initial, toll, numeraire
     )
-    steps = horizon or (100 if data is None else data.horizon)
     crowd = scenario.conditions.members is not None
     width = model.mechanism.num_agents if crowd else max(model.mechanism.num_agents, num_agents or 0)
     numbers = {"episodes": episodes, "horizon": steps, "seed": seed, "width": width}
@@ -97,7 +98,8 @@ def counterfactual(
     if not licence.granted and not force:
         raise Unlicensed(
             f"expected a question that the log can answer; found one whose licence is: {licence}\n"
-            "Ask for something else, or pass force=True: the answer is then marked"
+            "Ask for something else, or pass force=True: the answer is then marked",
+            licence,
         )
     at_estimate = outcomes(model, scenario, **numbers)
     several = None

@@ -12,6 +12,9 @@ from diml_inverse.counterfactuals.licence import Licence, Unlicensed, Verdict
 NORMAL = 1.959963984540054
 """Quantile of the normal distribution that leaves 2.5 % above."""
 
+FEWEST = 39
+"""Parameter draws from which on 2.5 % lie beyond the lowest: with fewer, intervals are too short."""
+
 WIDEST = 12
 """Agents beyond which a summary leaves rows to `table`."""
 
@@ -130,7 +133,8 @@ class Counterfactual:
             raise Unlicensed(
                 "payoff_effect: expected a log that tells payoff levels, on which welfare depends; found "
                 f"that it {self.licence.payoffs.value}; read `effect`, what agents choose, or log learners "
-                "who react to levels (bandit rules)"
+                "who react to levels (bandit rules)",
+                self.licence,
             )
         return self._payoffs
 
@@ -152,6 +156,7 @@ class Counterfactual:
         lines = ["FORCED against the licence: these numbers are not evidence"] if self.forced else []
         intervals = (
             f"95 % intervals from {self.draws} parameter draws"
+            + (f", too few for their ends: take at least {FEWEST}" if self.draws < FEWEST else "")
             if self.draws
             else ("no intervals (they need data=, draws and from 1 to 5,000 free parameters)")
         )

@@ -42,7 +42,11 @@ class Verdict(enum.Enum):
 
 
 class Unlicensed(ValueError):
-    """A question that a log cannot answer."""
+    """A question that a log cannot answer; `licence` says why."""
+
+    def __init__(self, message: str, licence: "Licence | None" = None):
+        super().__init__(message)
+        self.licence = licence
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -39,6 +40,7 @@ def scenario_of(
     """The request, checked; arguments as in `counterfactual`.
 
     Raises:
+        TypeError: for what is neither a mechanism, a rule nor a function.
         ValueError: naming the argument.
     """
     if initial not in STARTS or (initial and (data is None or num_agents)):
@@ -48,6 +50,13 @@ def scenario_of(
         )
     if num_agents is not None and num_agents < 1:
         raise ValueError(f"num_agents: expected at least 1; found {num_agents}; say how many agents play")
+    if learner is not None and (
+        isinstance(learner, type) or not (isinstance(learner, LearnerRule) or callable(learner))
+    ):
+        raise TypeError(
+            f"learner: expected a rule, or a function of the recovered one; found {learner!r}; e.g. "
+            "di.learners.Hedge(data.num_actions, step_size=di.Fixed(1.0))"
+        )
     sizes = model.mechanism.num_actions
     if num_agents is not None and not isinstance(data, PopulationDataset):
         sizes = (sizes[0],) * num_agents
@@ -63,6 +72,20 @@ def scenario_of(
         conditions=Conditions.of(data, model),
         situations=_situations(result, model, data),
     )
+
+
+def require_whole(**numbers: tuple[int, int]) -> None:
+    """Refuse what is no whole number, or below the least that makes sense; by name, (number, least).
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, (number, least) in numbers.items():
+        if not isinstance(number, Integral) or number < least:
+            raise ValueError(
+                f"{name}: expected a whole number of at least {least}; found {number}; leave it out for the "
+                "default"
+            )
 
 
 def _as_change(mechanism: Change | Mechanism | None, model: LearningDynamics) -> Change | None:
@@ -136,7 +159,10 @@ def _numeraire(value: float | list[float] | tuple[float, ...], agents: int) -> F
     Raises:
         ValueError: for numbers that are not positive, or another number of them.
     """
-    given = torch.as_tensor(value, dtype=torch.float64)
+    try:
+        given = torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError):
+        given = torch.tensor(torch.nan, dtype=torch.float64)
     if given.numel() not in (1, agents) or not bool((given > 0).all() and given.isfinite().all()):
         raise ValueError(
             f"numeraire: expected a number above 0, the money that one unit of recovered payoff is worth, or "

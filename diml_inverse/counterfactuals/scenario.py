@@ -82,6 +82,7 @@ class Scenario:
             toll: in place of the scenario's.
 
         Raises:
+            TypeError: if what is made of the recovered mechanism or rule is neither.
             ValueError: if mechanism and learner do not fit each other, or the rule cannot be simulated there.
         """
         recovered, crowd = self.recovered(model), self.conditions.members is not None
@@ -89,6 +90,11 @@ class Scenario:
         mechanism = moved
         if self.mechanism is not None:
             mechanism = self.mechanism(moved if unit == 1 else Scaled(moved, unit))
+            if not isinstance(mechanism, Mechanism):
+                raise TypeError(
+                    f"mechanism: expected a function that gives a mechanism; found {mechanism!r}; e.g. "
+                    "mechanism=lambda m: di.with_toll(m, [0, 1])"
+                )
             mechanism = mechanism if unit == 1 else Scaled(mechanism, 1 / unit)
         if (fee := self.toll if toll is None else toll) is not None:
             mechanism = Tolled(mechanism, self._fee(fee) / unit)
@@ -118,7 +124,14 @@ class Scenario:
             return self.learner
         if self.num_agents is not None and not crowd:
             recovered = other_learner(recovered, self.num_agents)
-        return recovered if self.learner is None else self.learner(copy.deepcopy(recovered))
+        if self.learner is None:
+            return recovered
+        found = self.learner(copy.deepcopy(recovered))
+        if not isinstance(found, LearnerRule):
+            raise TypeError(
+                f"learner: expected a function that gives a rule; found {found!r}; return the changed rule"
+            )
+        return found
 
     def _conditions(self) -> Conditions:
         members = self.conditions.members

@@ -1,6 +1,7 @@
 """Which tolls bring simulated behaviour closest to a target, and how sure are they?"""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from diml_inverse.counterfactuals.counterfactual import examined, prepared
 from diml_inverse.counterfactuals.effects import Predicted
 from diml_inverse.counterfactuals.licence import Licence, Unlicensed, payoff_spread
-from diml_inverse.counterfactuals.request import scenario_of
+from diml_inverse.counterfactuals.request import require_whole, scenario_of
 from diml_inverse.counterfactuals.toll_search import RANK, STEP, TollSearch
 from diml_inverse.counterfactuals.with_parameters import with_parameters
 from diml_inverse.episodes import EpisodeDataset
@@ -108,19 +109,27 @@ def design_tolls(
 
     Raises:
         Unlicensed: if the log cannot say what tolls do.
-        ValueError: for a target that is none, or actions that do not exist.
+        TypeError: for more than one numeraire.
+        ValueError: for a target that is none, actions that do not exist, or bounds in the wrong order.
 
     References:
         Nocedal & Wright (2006), Numerical Optimization, chapter 10 (Gauss-Newton).
     """
     model = prepared(result, data)
+    steps = (100 if data is None else data.horizon) if horizon is None else horizon
+    require_whole(episodes=(episodes, 2), horizon=(steps, 1), draws=(draws, 0))
+    low, high = _bounds(bounds)
+    if not (numeraire is None or isinstance(numeraire, Real)):
+        raise TypeError(
+            f"numeraire: expected one number, since tolls are the same for all agents; found {numeraire!r}; "
+            "give the money that one unit of recovered payoff is worth"
+        )
     sizes = model.mechanism.num_actions
     goal = _target(target, sizes)
     actions = _tolled(tolled, max(sizes))
     scenario = scenario_of(result, model, data, initial=initial, toll=[1.0] * max(sizes), numeraire=numeraire)
     spread = payoff_spread(model.mechanism, scenario.situations)
     unit = spread * (1.0 if numeraire is None else numeraire)  # money by which own actions typically differ
-    steps = horizon or (100 if data is None else data.horizon)
     numbers = {"episodes": episodes, "horizon": steps, "width": len(sizes)}
     probe = torch.zeros(max(sizes), dtype=torch.float64)
     probe[actions] = unit * torch.linspace(1, 2, len(actions), dtype=torch.float64)
@@ -129,10 +138,10 @@ def design_tolls(
     if not licence.granted and not force:
         raise Unlicensed(
             f"expected tolls whose effect the log can tell; found a licence that reads: {licence}\n"
-            "Pass what is missing, or force=True: the answer is then marked"
+            "Pass what is missing, or force=True: the answer is then marked",
+            licence,
         )
     search = TollSearch(model, scenario, goal, actions, max(sizes), numbers, seed)
-    low, high = bounds
     found, converged = search.best(unit, (low, high))
     slope = np.linalg.pinv(search.jacobian(found, STEP * unit), rcond=RANK)
     reached = search.behaviour(found)
@@ -182,6 +191,15 @@ def _target(target: ArrayLike, num_actions: tuple[int, ...]) -> Float[Tensor, "m
             f"{goal.tolist()}; correct them, or put NaN where behaviour is free"
         )
     return whole
+
+
+def _bounds(bounds: tuple[float, float]) -> tuple[float, float]:
+    if len(bounds) != 2 or not bounds[0] < bounds[1]:
+        raise ValueError(
+            f"bounds: expected the lowest and the highest toll, in this order; found {bounds}; e.g. "
+            "(0, float('inf')), which forbids subsidies"
+        )
+    return bounds
 
 
 def _tolled(tolled: list[int] | tuple[int, ...] | None, size: int) -> list[int]:

@@ -56,12 +56,17 @@ def checked_rates(rates: ArrayLike, num_actions: tuple[int, ...]) -> Float[Tenso
         ValueError: for another shape, or numbers that are not finite.
     """
     shape = (len(num_actions), max(num_actions))
-    given = rates.detach().cpu() if isinstance(rates, Tensor) else np.array(rates)
-    table = torch.as_tensor(given, dtype=torch.float64).clone()
+    wanted = (
+        f"rates: expected finite fees per own action, of shape {shape[1:]} for all agents or {shape} for each"
+    )
+    try:
+        given = rates.detach().cpu() if isinstance(rates, Tensor) else np.array(rates)
+        table = torch.as_tensor(given, dtype=torch.float64).clone()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{wanted}; found {rates!r}; give a list of numbers") from error
     if tuple(table.shape) not in (shape[1:], shape) or not bool(table.isfinite().all()):
         raise ValueError(
-            f"rates: expected finite fees per own action, of shape {shape[1:]} for all agents or {shape} for "
-            f"each; found shape {tuple(table.shape)}, {table.tolist()}; put 0 where nothing is paid"
+            f"{wanted}; found shape {tuple(table.shape)}, {table.tolist()}; put 0 where nothing is paid"
         )
     if table.ndim == 1 and len(set(num_actions)) == 1:
         return table

@@ -1,7 +1,8 @@
 """Which number is asked about: a payoff, a difference of payoffs, or any function of the payoffs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import index
 
 import torch
 from jaxtyping import Float
@@ -120,7 +121,7 @@ def contrast(
         name: in words; made of the rest by default.
 
     Raises:
-        TypeError: if neither a function nor agent and action are given, or both.
+        TypeError: if neither a function nor agent and action are given, or both, or these are no numbers.
 
     >>> contrast(agent=0, action=2, minus=0, others=(1, 3)).name
     'action 2 - action 0 of agent 0 when others play (1, 3)'
@@ -147,6 +148,14 @@ def contrast(
         raise TypeError(
             f"contrast: expected others=None beside where_identified; found {others}; leave one out"
         )
+    agent, action = _whole("agent", agent), _whole("action", action)
+    minus = None if minus is None else _whole("minus", minus)
+    if others is not None:
+        if not isinstance(others, Iterable):
+            raise TypeError(
+                f"others: expected whole numbers, one for each other agent; found {others!r}; e.g. (2,)"
+            )
+        others = [_whole("others", other) for other in others]
     words = f"level of action {action}" if minus is None else f"action {action} - action {minus}"
     over = "where the log identifies it" if where_identified else "over the log"
     where = f", averaged {over}" if others is None else f" when others play {_listed(others)}"
@@ -159,6 +168,15 @@ def contrast(
         None if context is None else tuple(context),
         where_identified,
     )
+
+
+def _whole(name: str, value: int) -> int:
+    try:
+        return index(value)
+    except TypeError as error:
+        raise TypeError(
+            f"{name}: expected a whole number; found {value!r}; agents and actions are counted from 0"
+        ) from error
 
 
 def _listed(values: Sequence[int]) -> str:

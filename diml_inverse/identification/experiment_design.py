@@ -110,10 +110,15 @@ def rank_designs(
         simulated: episodes simulated for each, at least 20.
 
     Raises:
-        TypeError: for a population log.
+        TypeError: for a population log, or what is no list of designs.
         ValueError: for a mechanism with public covariates whose log is shorter than the horizon, fewer than
             20 simulated episodes, or experiments that do not fit the game.
     """
+    if not isinstance(designs, Sequence) or not all(isinstance(one, Design) for one in designs):
+        raise TypeError(
+            f"designs: expected a list of di.Design; found {type(designs).__name__}; e.g. "
+            '[di.Design("toll", toll=[0, 1])]'
+        )
     if simulated < 2 * BLOCKS or episodes < 1 or horizon < 1:
         raise ValueError(
             f"expected at least {2 * BLOCKS} simulated episodes, and at least 1 episode of 1 step; found "

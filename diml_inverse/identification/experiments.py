@@ -54,8 +54,13 @@ def staged(model: LearningDynamics, design: Design) -> LearningDynamics:
         attractions = torch.from_numpy(_wide("attractions", design.attractions, shape))
     fixed = {}
     for agent, given in design.fixed.items():
-        if isinstance(given, int):
-            number = num_actions[agent] if 0 <= agent < len(num_actions) else 1
+        if agent not in range(len(num_actions)):
+            raise ValueError(
+                f"fixed: expected agents from 0 to {len(num_actions) - 1}; found {agent}; agents are counted "
+                "from 0 in the order of data.agents"
+            )
+        if isinstance(given, int | np.integer):
+            number = num_actions[agent]
             if not 0 <= given < number:
                 raise ValueError(
                     f"fixed: expected an action from 0 to {number - 1} for agent {agent}; found {given}; "

@@ -152,13 +152,13 @@ def identify(
 
     Raises:
         TypeError: for anything but a log in memory.
-        ValueError: if nothing is free, or more than can be put into a matrix.
+        ValueError: if nothing is free, or more than can be put into a matrix; for such numbers out of range.
     """
-    if not isinstance(data, EpisodeDataset):
-        raise TypeError(
-            f"data: expected a log in memory; found {type(data).__name__}; load it with di.load_log"
-        )
     model = as_model(result, data)
+    if not weak > 0:
+        raise ValueError(f"weak: expected a number above 0; found {weak}; leave it out for 1.0")
+    if tolerance is not None and not 0 <= tolerance <= 1:
+        raise ValueError(f"tolerance: expected a number from 0 to 1; found {tolerance}; leave it out")
     free = free_parameters(model)
     if not free:
         raise ValueError(

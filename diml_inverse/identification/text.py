@@ -23,7 +23,6 @@ def summarise(found: "Identification") -> str:
     """The summary as text."""
     size, rank = found.information.shape[0], found.identified.shape[1]
     mechanism, learner = type(found.model.mechanism).__name__, type(found.model.learner).__name__
-    matter = [d for d in found.directions if d.kind != SPARE]
     lines = [
         f"identification: {mechanism} x {learner}",
         f"{rank} of {size} free coordinates identified; "
@@ -35,6 +34,15 @@ def summarise(found: "Identification") -> str:
         "",
         *_payoffs(found),
         "",
+        *left_open(found),
+    ]
+    return "\n".join([*lines, "", str(found.support)])
+
+
+def left_open(found: "Identification") -> list[str]:
+    """What is not identified, or weakly so, by name."""
+    matter = [d for d in found.directions if d.kind != SPARE]
+    lines = [
         f"not identified: {_number(matter)}{_spare(found, matter)}",
         *_directions(matter),
     ]
@@ -54,7 +62,7 @@ def summarise(found: "Identification") -> str:
         )
         lines += [f"  {weak.words} (s.e. {weak.standard_error:.3g})" for weak in found.weak[:NAMED]]
         lines += [f"  ... {len(found.weak) - NAMED} more"] if len(found.weak) > NAMED else []
-    return "\n".join([*lines, "", str(found.support)])
+    return lines
 
 
 def _number(directions: Sequence[object]) -> str:

@@ -117,8 +117,14 @@ def gradient_of(
     """A contrast's value, its slope in the free coordinates, and in the log's payoffs if they show all of it.
 
     Raises:
+        TypeError: for what is no contrast.
         ValueError: for agents, actions or situations that do not exist, or a function that is no number.
     """
+    if not isinstance(contrast, Contrast):
+        raise TypeError(
+            f"contrast: expected what di.contrast makes; found {type(contrast).__name__}; e.g. "
+            "di.contrast(agent=0, action=1, minus=0)"
+        )
     model = found.model
     if contrast.function is not None:
         value = contrast.function(model.mechanism)

@@ -80,8 +80,13 @@ def coordinates_of(
     return found
 
 
+def features(mechanism: Mechanism, situations: int) -> int:
+    """How many columns a choice's features have where one payoff function met this many situations."""
+    components = components_of(mechanism)
+    return components.functions if components.in_coefficients(situations) else situations
+
+
 def unknowns(mechanism: Mechanism, situations: int) -> int:
     """How many unknowns one payoff function has where this many situations were met."""
     components, width = components_of(mechanism), mechanism.mask.shape[1]
-    number = components.functions if components.in_coefficients(situations) else situations
-    return max(components.unknowns, number * width)
+    return max(components.unknowns, features(mechanism, situations) * width)

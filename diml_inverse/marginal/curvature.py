@@ -3,14 +3,15 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.learners.base import SoftmaxRule, chosen
 from diml_inverse.learners.batched import Batched
 from diml_inverse.marginal.choices import Derivatives, Experience
-from diml_inverse.marginal.coordinates import Coordinates, coordinates_of, unknowns
+from diml_inverse.marginal.coordinates import Coordinates, coordinates_of, features, unknowns
+from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.sample import Sample
 
 CELLS = 5000
@@ -73,16 +74,13 @@ def experience(
     shared = not rule.reads_action
     coordinates = coordinates_of(mechanism, sample.contexts, rows)
     weights = _weights(sample).to(start.dtype)
-    member = mechanism.group_of(torch.arange(mechanism.num_agents, device=data.device))
-    seen = [(weights.sum(-1) > 0) & (member == number) for number in range(len(rows))]
-    columns = 1 if shared else width
-    held = sum(columns * int(part.sum()) * one.number for part, one in zip(seen, coordinates, strict=True))
-    if held > FEATURES:
+    seen, columns = _seen(mechanism, weights), 1 if shared else width
+    if (held := features_held(model, sample, [len(own) for own in rows])) > FEATURES:
         raise ValueError(
             f"expected at most {FEATURES:,} weights of payoffs in choices; found {held:,}; choose the "
             "shrinkage by cross-validation, or use a family with fewer parameters or fewer episodes"
         )
-    features = [
+    filled = [
         start.new_zeros(columns, int(part.sum()), one.number)
         for part, one in zip(seen, coordinates, strict=True)
     ]
@@ -93,7 +91,7 @@ def experience(
             carried = one.columns(first, lanes).to(unit)  # [C, lanes or fewer]
             unit[one.own] = torch.nn.functional.pad(carried, (0, lanes - carried.shape[1])).expand(-1, width)
         moved = logits(unit)[0] - start
-        for part, one, into in zip(seen, coordinates, features, strict=True):
+        for part, one, into in zip(seen, coordinates, filled, strict=True):
             number = min(lanes, one.number - first)
             if number > 0 and lanes > 1:
                 into[0, :, first : first + number] = moved[part][:, :number]
@@ -104,7 +102,7 @@ def experience(
     share = None if share is None else share.to(start.dtype).expand(*start.shape[:-1], 1)
     found = [
         Experience(f, start[p], weights[p], closed[p], None if share is None else share[p], one.design)
-        for f, p, one in zip(features, seen, coordinates, strict=True)
+        for f, p, one in zip(filled, seen, coordinates, strict=True)
     ]
     generator = torch.Generator().manual_seed(0)
     tables = [torch.randn(one.shape, generator=generator, dtype=zero.dtype).to(zero) for one in coordinates]
@@ -151,6 +149,7 @@ def observed_derivatives(
         table.requires_grad_(True)
     payoffs = _assembled(torch.zeros_like(whole), coordinates, tables)
     value = model.likelihood_given(sample.contexts.look_up(payoffs), sample.dataset).sum()
+    value = value + 0.0 * sum(table.sum() for table in tables)  # some rules, or logs, ask for no payoffs
     slopes = torch.autograd.grad(value, tables, create_graph=True)
     hessian = [table.new_zeros(*table.shape, *table.shape) for table in tables]
     for place in range(max(map(len, tables))):
@@ -180,6 +179,21 @@ def _positive(matrix: Float[Tensor, "C A C A"]) -> Float[Tensor, "C A C A"]:
     flat = matrix.reshape(size, size)
     values, vectors = torch.linalg.eigh(0.5 * (flat + flat.T))
     return ((vectors * values.clamp(min=0)) @ vectors.T).view(matrix.shape)
+
+
+def features_held(model: LearningDynamics, sample: Sample, situations: Sequence[int]) -> int:
+    """Weights of unknowns in choices, given how many situations each payoff function met."""
+    mechanism = model.mechanism
+    columns = mechanism.mask.shape[1] if model.learner.reads_action else 1
+    choices = [int(part.sum()) for part in _seen(mechanism, _weights(sample))]
+    numbers = [features(mechanism, number) for number in situations]
+    return sum(columns * many * number for many, number in zip(choices, numbers, strict=True))
+
+
+def _seen(mechanism: Mechanism, weights: Float[Tensor, "E T n A"]) -> list[Bool[Tensor, "E T n"]]:
+    """Which choices were made with each payoff function."""
+    member = mechanism.group_of(torch.arange(mechanism.num_agents, device=weights.device))
+    return [(weights.sum(-1) > 0) & (member == number) for number in range(mechanism.num_groups)]
 
 
 def _weights(sample: Sample) -> Float[Tensor, "E T n A"]:

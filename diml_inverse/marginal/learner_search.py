@@ -18,7 +18,10 @@ REACH = 6.0
 """How far parameters may go from their start on the scale (log, logit) of their search."""
 
 LONGEST = 1.0
-"""Longest step on that scale."""
+"""Longest step of a parameter on that scale."""
+
+END = 1e-9
+"""How far from its end a range is at its end, up to rounding."""
 
 DAMPING = 1e-3
 """Smallest damping, in multiples of the information's diagonal, and of 1 for what the log says nothing of."""
@@ -71,8 +74,7 @@ def search_learner(
         size = np.diag(np.maximum(np.diag(found.information), 1.0))
         kept, gained = _state(rounds, steps), 0.0  # what to return to, and nats
         while True:
-            move = np.linalg.solve(found.information + damping * size, found.gradient)
-            move = np.clip(raw + np.clip(move, -LONGEST, LONGEST), low, high) - raw
+            move = _step(found.gradient, found.information + damping * size, low - raw, high - raw)
             hoped = float(found.gradient @ move - move @ found.information @ move / 2)
             if hoped < worth:
                 break
@@ -89,6 +91,30 @@ def search_learner(
         if not gained > worth:
             break
     put(raw)
+
+
+def _step(
+    gradient: Float[np.ndarray, " P"],
+    damped: Float[np.ndarray, "P P"],
+    low: Float[np.ndarray, " P"],
+    high: Float[np.ndarray, " P"],
+) -> Float[np.ndarray, " P"]:
+    """damped^-1 gradient, made shorter until it is within reach; what is at its end and would leave stays.
+
+    The whole of it is made shorter: where parameters stand for each other, the signs of a step do not lead
+    uphill without its proportions.
+    """
+    move, open_ = np.zeros_like(gradient), np.ones(len(gradient), dtype=bool)
+    while open_.any():
+        move[:] = 0.0
+        move[open_] = np.linalg.solve(damped[np.ix_(open_, open_)], gradient[open_])
+        leaves = ((low > -END) & (move < 0)) | ((high < END) & (move > 0))
+        if not leaves.any():
+            break
+        move[leaves], open_ = 0.0, open_ & ~leaves
+    moved = np.abs(move[open_])
+    room = np.minimum(np.where(move > 0, high, -low), LONGEST)[open_]
+    return move * float(np.min(room[moved > room] / moved[moved > room], initial=1.0))
 
 
 def _go_along(

@@ -43,8 +43,9 @@ def slopes(
 
         d log evidence / dt = d log-likelihood(u) / dt - trace(S dW / dt) / 2,   du / dt = S d gradient / dt,
 
-    where dW / dt is the whole derivative, u going along. The information about t and u is J(t, t), J(u, t)
-    and W, of which J(t, t) - J(t, u) S J(u, t) is about t alone.
+    where dW / dt is the whole derivative, u going along. (W is the expected information: where exploration
+    makes the observed one another, du / dt and with it the last term are close, not exact.) The information
+    about t and u is J(t, t), J(u, t) and W, of which J(t, t) - J(t, u) S J(u, t) is about t alone.
 
     Args:
         expansions: of every payoff function.
@@ -115,9 +116,9 @@ def _times(covariance: Float[Tensor, "C A C A"], pull: Float[Tensor, "C A"]) -> 
 
 
 def _pull(
-    choices: Experience, table: Float[Tensor, "C A"], weights: Float[Tensor, "k A"]
-) -> Float[Tensor, "C A"]:
-    """The slope of sum weights * log policy in the payoffs."""
+    choices: Experience, table: Float[Tensor, "_ _"], weights: Float[Tensor, "k A"]
+) -> Float[Tensor, "_ _"]:
+    """The slope of sum weights * log policy in the payoffs, or in the coefficients that own actions share."""
     with torch.enable_grad():
         table = table.detach().requires_grad_()
         return torch.autograd.grad((weights * choices.log_policy(table)).sum(), table)[0]

@@ -17,7 +17,7 @@ from diml_inverse.fit import copied
 from diml_inverse.learners.base import LearnerRule
 from diml_inverse.marginal.components import components_of
 from diml_inverse.marginal.coordinates import unknowns
-from diml_inverse.marginal.curvature import CELLS
+from diml_inverse.marginal.curvature import CELLS, FEATURES, features_held
 from diml_inverse.maximise import require_finite_start
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS
@@ -145,7 +145,7 @@ def _fit(
     settings, by_evidence = candidate.mechanism.optimizer, False
     if isinstance(settings, LBFGS):
         start_from_stand_in(model, sample)
-        by_evidence = ridge_is_open(model) and evidence_is_at_hand(model.mechanism, sample)
+        by_evidence = ridge_is_open(model) and evidence_is_at_hand(model, sample)
     if by_evidence and start is not None:
         _begin_at(model.learner, start)
     how = {"by_evidence": by_evidence, "folds": 5, "seed": seed, "show": False}
@@ -160,10 +160,13 @@ def _begin_at(learner: LearnerRule, start: LearnerRule) -> None:
             own += (other.to(own) - own).clamp(-AWAY, AWAY)
 
 
-def evidence_is_at_hand(mechanism: Mechanism, sample: Sample) -> bool:
+def evidence_is_at_hand(model: LearningDynamics, sample: Sample) -> bool:
     """Whether evidence can choose the family's shrinkage, and its matrices are not too large for that."""
-    groups = mechanism.group_of(sample.contexts.agent).bincount()
-    return has_components(mechanism) and unknowns(mechanism, int(groups.max())) <= CELLS
+    mechanism = model.mechanism
+    if not has_components(mechanism):
+        return False
+    groups = mechanism.group_of(sample.contexts.agent).bincount(minlength=mechanism.num_groups).tolist()
+    return unknowns(mechanism, max(groups)) <= CELLS and features_held(model, sample, groups) <= FEATURES
 
 
 def holds_out(mechanism: Mechanism) -> bool:

@@ -82,7 +82,8 @@ def _next(
         return todo
     row = [found[choice.family, rule] for rule in rules]
     tied = [one.candidate.rule for one in _close(row, 1.0)]
-    left = [family for family in families if not any(_beaten(family, rule, found) for rule in tied)]
+    beaten = {family for family in families if any(_beaten(family, rule, found) for rule in tied)}
+    left = [family for family in families if family == choice.family or family not in beaten]
     if todo := [(family, choice.rule) for family in left if (family, choice.rule) not in found]:
         return todo
     some = _close([found[family, choice.rule] for family in left], NEAR)

@@ -73,7 +73,8 @@ def _maximise(parts: list[_Fold], number: int) -> Float[Tensor, " K"]:
         driver.zero_grad()
         weights = torch.softmax(logits, 0)
         total = -torch.stack([part.log_likelihood(weights).sum() for part in parts]).sum() / choices
-        total.backward()
+        if total.requires_grad:  # not so where choices ask for no payoffs
+            total.backward()
         return total
 
     driver.step(loss)  # pyright: ignore[reportArgumentType]

@@ -123,9 +123,14 @@ def adequacy(
     Returns:
         The checks; `summary()` says what stands out.
 
+    Raises:
+        ValueError: for a level that is not between 0 and 1.
+
     References:
         Holm (1979), Scandinavian Journal of Statistics 6.
     """
+    if not 0 < level < 1:
+        raise ValueError(f"level: expected a probability between 0 and 1; found {level}; e.g. 0.05")
     past, halves = surprises(data, result)
     ahead = math.nan
     found = {

@@ -89,6 +89,9 @@ def ensemble(
         )
     random = np.random.default_rng(seed)
     drawn = random.integers(data.num_episodes, size=(members, data.num_episodes))
+    for own in drawn:
+        while len(set(own.tolist())) == data.num_episodes:  # none is left to stop early by
+            own[:] = random.integers(data.num_episodes, size=data.num_episodes)
     starts = random.integers(2**31, size=members)
     tasks = (
         joblib.delayed(_member)(copied(make_mechanism(int(own)), learner, data), data, episodes, int(own))

@@ -8,7 +8,6 @@ from scipy.stats import f as fisher
 from torch import Tensor
 
 from diml_inverse.episodes import EpisodeDataset
-from diml_inverse.identification.null_space import span
 from diml_inverse.uncertainty.covariance import SHRUNK, STRAY, Covariance, Function
 from diml_inverse.uncertainty.estimating_equation import EstimatingEquation
 from diml_inverse.uncertainty.intervals import jacobian
@@ -16,6 +15,12 @@ from diml_inverse.uncertainty.score_matrices import Fitted, as_model
 
 LEVEL = 0.05
 """Size of the tests in words."""
+
+MOVES = 1e-7
+"""Share of the largest slope up to which a combination of contrasts does not move with the parameters."""
+
+ZERO = 1e-8
+"""Share of the length of all combinations up to which those identified are 0 but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -61,20 +66,33 @@ def wald_test(
         name: the hypothesis, for the report.
 
     Raises:
-        ValueError: if the log identifies no combination of them, or there are too few episodes for so many.
+        ValueError: if nothing in them was estimated, if the log identifies no combination of them, or there
+            are too few episodes for so many.
 
     References:
         Hotelling (1931), Annals of Mathematical Statistics 2.
     """
     value, rows = jacobian(covariance.model, function)
     value = value.reshape(-1)
-    kept = _identified_combinations(covariance, rows)
+    if not bool(rows.any()):
+        raise ValueError(
+            f"{name}: expected contrasts that were estimated; found that none moves with what was: it holds "
+            f"or fails by construction of {type(covariance.model.mechanism).__name__}; fit a family that "
+            "leaves it open"
+        )
+    own, kept = _combinations(covariance, rows)
     if kept.shape[1] == 0:
         raise ValueError(
             f"{name}: expected contrasts that the log identifies; found none: the choices logged are the "
             "same whether it holds or not; see di.identify(data, result)"
         )
-    value, rows = kept.T @ value, kept.T @ rows
+    whole, value, rows = own.T @ value, kept.T @ value, kept.T @ rows
+    if 0 < float(whole.norm()) and float(value.norm()) <= ZERO * float(whole.norm()):
+        raise ValueError(
+            f"{name}: expected contrasts that the log identifies beyond their scale; found that all it tells "
+            "of them is 0 at any estimate, as where payoffs have no scale (regret matching); test ratios of "
+            "payoff differences, or a log of learners whose inverse temperature is known"
+        )
     spread = rows @ covariance.matrix @ rows.T
     values, vectors = torch.linalg.eigh(0.5 * (spread + spread.T))
     alive = values > 1e-10 * values[-1]
@@ -153,11 +171,15 @@ def read(name: str, statistic: float, rank: int, p_value: float) -> HypothesisTe
     return HypothesisTest(name, statistic, rank, p_value, verdict)
 
 
-def _identified_combinations(covariance: Covariance, rows: Tensor) -> Tensor:
-    """Orthonormal combinations, as columns, of gradients that leave nothing outside the identified space."""
-    own = span(rows)  # of all combinations those that move with the parameters
-    moves = own.T @ rows
+def _combinations(covariance: Covariance, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Combinations of gradients, as columns: all whose gradients are orthonormal, and those identified.
+
+    The latter leave the identified space by a share of their own length that is rounding: gradients of a
+    network's payoffs differ by many orders of magnitude.
+    """
+    left, values, right = torch.linalg.svd(rows, full_matrices=False)
+    alive = values > MOVES * values[0]
+    own, moves = left[:, alive] / values[alive], right[alive]
     stray = moves - moves @ covariance.basis @ covariance.basis.T
-    left, values, _ = torch.linalg.svd(stray / moves.norm(dim=1).max().clamp(min=1e-300))
-    hidden = int((values > STRAY).sum())
-    return own @ left[:, hidden:]
+    turned, sines, _ = torch.linalg.svd(stray)
+    return own, own @ turned[:, int((sines > STRAY).sum()) :]

@@ -34,11 +34,18 @@ def as_model(fitted: Fitted, data: EpisodeDataset | None = None) -> LearningDyna
     Args:
         fitted: a result, or a model.
         data: the log.
+
+    Raises:
+        TypeError: for anything else.
     """
+    if data is not None and not isinstance(data, EpisodeDataset):
+        raise TypeError(f"data: expected a log in memory; found {type(data).__name__}; load it (load_log)")
     if isinstance(fitted, LearningDynamics):
         model = fitted
-    else:
+    elif isinstance(fitted, FitResult):
         model = LearningDynamics(fitted.mechanism, fitted.learner)
+    else:
+        raise TypeError(f"result: expected a fit, or its model; found {type(fitted).__name__}; use di.fit's")
     device = model.learner.mask.device if data is None else data.device
     tensors = [*model.parameters(), model.learner.mask]
     if any(t.device != device or t.dtype not in (torch.float64, torch.bool) for t in tensors):

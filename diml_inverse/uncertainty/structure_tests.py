@@ -124,9 +124,13 @@ def same_rule_test(
         context: as in `others_do_not_matter`.
 
     Raises:
-        ValueError: for agents with different numbers of actions.
+        ValueError: for agents who do not exist, are the same, or have different numbers of actions.
     """
     sizes = covariance.model.mechanism.num_actions
+    if not (0 <= one < len(sizes) and 0 <= other < len(sizes)):
+        raise ValueError(
+            f"same rule: expected two agents from 0 to {len(sizes) - 1}; found {one} and {other}; name two"
+        )
     if one == other or sizes[one] != sizes[other]:
         raise ValueError(
             f"same rule: expected two agents with the same number of actions; found agents {one} and {other} "
@@ -164,7 +168,7 @@ def potential_test(covariance: Covariance, *, context: Covariates = None) -> Hyp
         parts = []
         for i, j in itertools.combinations(range(len(sizes)), 2):
             gain = payoffs[..., i] - payoffs[..., j]  # [*sizes]
-            gain = gain.movedim((i, j), (0, 1)).flatten(2)
+            gain = gain.movedim((i, j), (0, 1)).reshape(sizes[i], sizes[j], -1)
             around = gain[1:, 1:] - gain[:1, 1:] - gain[1:, :1] + gain[:1, :1]
             parts.append(around.reshape(-1))
         return torch.cat(parts)

@@ -118,7 +118,6 @@ def counterfactuals(trial: Trial, estimate: Estimate) -> dict[str, float]:
             variation, divergence = distance(ours, _truth(trial, setting, 0), alike=trial.experiment.crowd)
         row[f"{name}_tv"], row[f"{name}_kl"] = variation, divergence
         row[f"{name}_tv_floor"], row[f"{name}_kl_floor"] = floor(trial, setting)
-        row[f"{name}_above"] = variation - row[f"{name}_tv_floor"]
     return row
 
 

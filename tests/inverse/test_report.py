@@ -1,21 +1,27 @@
 """The report: its numbers by hand, its words per family, what it says without information or payoffs."""
 
 import dataclasses
+import functools
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
 from scipy.optimize import minimize
+from scipy.stats import t as student
 
 import diml_envs
 import diml_inverse as di
+from diml_inverse import report_checks
 from diml_inverse.figures import action_frequencies
-from diml_inverse.report import report
+from diml_inverse.report import report as report_and_checks
+from diml_inverse.report_text import report_text
 from diml_inverse.situation_words import situation_in_words
 from diml_inverse.situations import Situations
 
+report = functools.partial(report_and_checks, checks=False)
 RULE = diml_envs.LogitQ(step_size=0.25, inverse_temperature=3.0, exploration=0.06)
 
 
@@ -49,6 +55,12 @@ def joint():
     data = dataset(diml_envs.Scaled(diml_envs.NeuralJoint(3, (2, 3, 2), seed=3), 6.0), episodes=8)
     mechanism = di.mechanisms.TabularJoint(data.num_actions, ridge=1.0)
     return data, di.fit(data, mechanism, logit_q(data.num_actions), optimizer=di.LBFGS(max_steps=20), folds=2)
+
+
+@pytest.fixture(scope="module")
+def checked(congestion, fits):
+    """A report with everything."""
+    return report_and_checks(fits[3.0], congestion, checks=True)
 
 
 def by_hand(result, data):
@@ -279,3 +291,110 @@ def test_mixed_radix_of_unequal_sizes_is_read_back(joint):
         others = np.delete(data.actions[0, t].numpy(), i)
         words = f"others played ({', '.join(map(str, others))})"
         assert situation_in_words(result.mechanism, situations, int(contexts.index[0, t, i])) == words
+
+
+def first(text, *words):
+    """Places of some words, none of which may be missing."""
+    assert all(word in text for word in words), text
+    return [text.index(word) for word in words]
+
+
+def test_a_memory_that_wins_clearly_is_named_before_any_number():
+    """Two agents who repeat what the other did last, nine times out of ten: no learner of payoffs does."""
+    rng = np.random.default_rng(0)
+    actions = rng.integers(0, 2, size=(20, 20, 2))
+    for t in range(1, 20):
+        actions[:, t] = np.where(rng.random((20, 2)) < 0.9, actions[:, t - 1, ::-1], actions[:, t])
+    data = di.TrajectoryDataset.from_arrays(actions, (2, 2))
+    result = di.fit(data, di.mechanisms.TabularJoint((2, 2), ridge=1.0), logit_q((2, 2)), progress=False)
+    found = report_and_checks(result, data)
+    warning, contradicted, numbers = first(
+        found.text,
+        "A memory of the last steps, which knows no payoffs, predicts held-out episodes better",
+        "The log contradicts this model",
+        "log-likelihood per choice",
+    )
+    assert warning < contradicted < numbers
+    assert not re.search(r"\d\.\d", found.text[:warning])
+    assert found.checks.adequacy.rejected and found.checks.adequacy.memory_ahead > 0.1
+
+
+def test_intervals_are_those_of_the_printed_means_by_finite_differences(congestion, fits, checked):
+    """The delta method with slopes of the loop over the log, and t quantiles of 12 - 1 degrees of freedom."""
+    result, step = fits[3.0], 1e-5
+    parameters = list(result.mechanism.parameters())
+
+    def means():
+        rows = by_hand(result, congestion)
+        pairs = [[(row[3][a], row[2]) for row in rows if a in row[3]] for a in range(3)]
+        return np.array(
+            [np.average([mean for mean, _ in seen], weights=[n for _, n in seen]) for seen in pairs]
+        )
+
+    slopes = []
+    for parameter in parameters:
+        flat = parameter.data.view(-1)
+        for k in range(len(flat)):
+            ends = []
+            for sign in (1, -1):
+                flat[k] += sign * step
+                ends.append(means())
+                flat[k] -= sign * step
+            slopes.append((ends[0] - ends[1]) / (2 * step))
+    matrix = di.covariance(congestion, result).matrix.numpy()
+    errors = np.sqrt(np.einsum("pa,pq,qa->a", slopes, matrix, slopes))
+    reach = student.ppf(0.975, 11) * errors
+    for action, (mean, wide) in enumerate(zip(means(), reach, strict=True)):
+        (line,) = [s for s in checked.text.splitlines() if s.split()[:2] == ["all", str(action)]]
+        assert f"{mean:+.4f}   [{mean - wide:+.4f}, {mean + wide:+.4f}]" in line
+    assert "(95 % intervals: sandwich covariance, episodes independent)" in checked.text
+
+
+def test_what_is_open_is_named_and_the_fit_is_not_contradicted(checked):
+    text = checked.text
+    verdict, means, situations, identified, one = first(
+        text,
+        "Nothing in the log contradicts this model",
+        "payoff of each own action",
+        "most visited situations",
+        "identification: 6 of 6 free coordinates identified",
+        "one constant per opponents' context: 6",  # each of the 6 counts of two others on three roads
+    )
+    assert verdict < means < situations < identified < one
+    assert "learner parameters" not in text  # all were given
+
+
+def test_estimated_learner_parameters_stand_with_intervals_inside_their_domain(congestion):
+    rule = di.learners.LogitQ(
+        (3, 3, 3), step_size=di.Bounded(0.2), inverse_temperature=di.Fixed(3.0), exploration=di.Fixed(0.06)
+    )
+    result = di.fit(congestion, di.mechanisms.Congestion((3, 3, 3)), rule, progress=False)
+    found = di.covariance(congestion, result).learner_parameters()
+    checks = report_checks.Checks(kind="sandwich", parameters=found)
+    text = report_text(report(result, congestion).comparison, checks)
+    (line,) = [s for s in text.splitlines() if "  step_size" in s]
+    value, low, high = map(float, re.search(r"(\S+) \(.*interval (\S+) to (\S+)\)", line).groups())
+    assert 0 < low < value < high < 1 and value == pytest.approx(result.learner.step_size().item(), rel=1e-3)
+
+
+@pytest.mark.slow
+def test_scale_that_no_choice_tells_leaves_averages_without_intervals():
+    """Regret matching chooses alike at any scale of payoffs."""
+    rule = diml_envs.RegretMatching(exploration=0.06)
+    data = dataset(diml_envs.MatrixGame.named("coordination"), rule=rule, episodes=10, horizon=20)
+    learner = di.learners.RegretMatching((2, 2), exploration=di.Fixed(0.06))
+    mechanism, steps = di.mechanisms.TabularJoint((2, 2), ridge=1.0), di.LBFGS(max_steps=20)
+    result = di.fit(data, mechanism, learner, optimizer=steps, progress=False)
+    text = report_and_checks(result, data).text
+    rows = [s for s in text.splitlines() if re.match(r" agent_\d +\d +\d", s)]
+    assert len(rows) == 4 and all("not identified" in row and "[" not in row for row in rows)
+
+
+def test_checks_that_take_long_wait_to_be_asked_for(congestion, fits, checked, monkeypatch):
+    monkeypatch.setattr(report_checks, "QUICK", 6 * congestion.num_choices - 1)
+    told = report_and_checks(fits[3.0], congestion)
+    assert "6 free parameters and 1,080 choices take a while; ask for them (--checks" in told.text
+    assert told.checks.means is None and "interval" not in told.text.replace("intervals and", "")
+    assert checked.checks.means is not None and not checked.checks.skipped  # asked for
+    none = report(fits[3.0], congestion)
+    assert "Not made" not in none.text and none.checks.adequacy is None

@@ -275,6 +275,19 @@ def test_near_rules_meet_near_families():
     assert set(tried_in_turn(scores, ["a", "b"], ["special", "general"])) == set(scores)
 
 
+def test_chosen_family_stays_where_each_family_is_beaten_under_another_equal_rule():
+    """Episodes tell families apart under either rule, in opposite directions, but not the rules."""
+    rules, hair = np.array([30.0, -30.0, 30.0, -30.0]), 0.1 * np.array([1, -1, 1, -1])
+    scores = {("f", "a"): hair, ("g", "a"): -2 - hair, ("f", "b"): rules - 1, ("g", "b"): rules + 1 + hair}
+    sizes = {"f": 1, "g": 2}
+    found = {
+        (f, rule): Scored(Candidate(f, rule, Stub(sizes[f]), Uniform((2,))), held_out, (), 0.0)
+        for (f, rule), held_out in scores.items()
+    }
+    assert search._beaten("g", "a", found) and search._beaten("f", "b", found)
+    assert search._next(["f", "g"], ["a", "b"], found) == []
+
+
 def test_start_is_the_same_rule_where_the_training_episodes_speak_for_it_most():
     found = {}
     for family, rule, evidence in [
@@ -405,6 +418,15 @@ def test_random_play_tells_nothing_to_evidence_either(seed):
     data = di.TrajectoryDataset.from_arrays(actions, 3)
     found = di.select(data, learners={"Hedge": hedge()}, progress=False)
     assert found.result.status is di.Status.NO_INFORMATION
+
+
+@pytest.mark.parametrize(("rule", "horizon"), [(Uniform, 6), (hedge, 1)])
+def test_choices_that_ask_for_no_payoffs_tell_nothing(rule, horizon):
+    """A rule that does not learn; episodes that end before anybody has learned."""
+    data = data_of(ROADS, HEDGE, episodes=4, horizon=horizon)
+    found = quick(data, {"own action": Factorial(SIZES, order=1), "pairs": Factorial(SIZES)}, rule(SIZES))
+    assert found.result.status is found.stacked.status is di.Status.NO_INFORMATION
+    assert found.choice.held_out == pytest.approx(-math.log(3))
 
 
 def test_gain_has_to_exceed_what_the_best_of_several_may_have_by_chance():
@@ -655,8 +677,10 @@ def test_a_users_own_mechanism_is_chosen_where_it_is_the_truth():
 
 
 @pytest.mark.slow
-def test_tables_too_large_for_evidence_are_shrunk_by_cross_validation(roads, monkeypatch):
-    monkeypatch.setattr(candidates, "CELLS", 4)
+@pytest.mark.parametrize("limit", ["CELLS", "FEATURES"])
+def test_tables_too_large_for_evidence_are_shrunk_by_cross_validation(roads, monkeypatch, limit):
+    """Too many cells for their matrix, or too many weights of them in choices."""
+    monkeypatch.setattr(candidates, limit, 4)
     table = TabularAnonymous(SIZES)
     table.ridges = (10.0, 1.0)
     found = quick(roads, {"counts": table})

@@ -111,8 +111,9 @@ def rank_designs(
 
     Raises:
         TypeError: for a population log, or what is no list of designs.
-        ValueError: for a mechanism with public covariates whose log is shorter than the horizon, fewer than
-            20 simulated episodes, or experiments that do not fit the game.
+        ValueError: for a log in which actions were closed, which the simulation would open; for a mechanism
+            with public covariates whose log is shorter than the horizon, fewer than 20 simulated episodes,
+            or experiments that do not fit the game.
     """
     if not isinstance(designs, Sequence) or not all(isinstance(one, Design) for one in designs):
         raise TypeError(
@@ -128,6 +129,12 @@ def rank_designs(
         raise TypeError(
             f"expected a log of individual choices, since agents are simulated one by one; found "
             f"{type(found.data).__name__}; identify from an individual log"
+        )
+    if found.data.available is not None:
+        raise ValueError(
+            "available: expected a log in which every action is always open, as it is in the simulated "
+            "episodes; found one that says which were open; drop the column if nothing was ever closed "
+            "(dataclasses.replace(data, available=None)), then identify again"
         )
     slope = gradient_of(found, contrast)[1]
     context = _contexts(found, simulated, horizon)

@@ -8,6 +8,9 @@ from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.progress import progress_bar
 from diml_inverse.selecting.candidates import Candidate, Folds, Scored, behind, score
 
+NAT = 1.0
+"""Nats over all held-out choices that one more parameter is expected to gain if it says nothing (Akaike)."""
+
 NEAR = 2.0
 """Standard errors behind the best family or rule, within which it is tried with other rules and families."""
 
@@ -65,8 +68,19 @@ def search(
 
 
 def simplest(scored: list[Scored]) -> Scored:
-    """The candidate with the fewest parameters among those within one standard error of the best."""
-    return min(_close(scored, 1.0), key=lambda one: (one.candidate.parameters, -one.total))
+    """The candidate with the fewest parameters among those within one standard error of the best.
+
+    A rule with fewer parameters takes its place if with the same family it is behind by no more than one
+    standard error, or `NAT`: a rule that holds another one is ahead of it by that much for nothing.
+    """
+    first = min(_close(scored, 1.0), key=_simplicity)
+    same = [one for one in scored if one.candidate.family == first.candidate.family]
+    lost = [(one, *behind(one, first)) for one in same]
+    return min((one for one, nats, error in lost if nats <= max(error, NAT)), key=_simplicity)
+
+
+def _simplicity(one: Scored) -> tuple[int, float]:
+    return one.candidate.parameters, -one.total
 
 
 def _next(

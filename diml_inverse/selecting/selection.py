@@ -40,8 +40,9 @@ def select(
 
     Every candidate is fitted without each fold of episodes in turn and scored on that fold. Chosen is, among
     those whose score is within one standard error (of the difference, over episodes) of the best, the one
-    with the fewest parameters. The families under the chosen rule are also stacked: the mean of their payoffs
-    whose weights predict held-out episodes best, beside the learner fitted with the best of them.
+    with the fewest parameters (and among rules that with the same family are within one standard error, or
+    one nat in all, the simplest). The families under the chosen rule are also stacked: the mean of their
+    payoffs whose weights predict held-out episodes best, beside the learner fitted with the best of them.
 
     Neither payoffs in the log nor episodes that are not in `dataset` are looked at. Of many mechanisms and
     rules not all are combined (`search`). In the end every rule has been tried with the chosen family; every

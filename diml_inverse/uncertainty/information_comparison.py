@@ -6,6 +6,7 @@ import torch
 from scipy.stats import norm
 
 from diml_inverse.episodes import EpisodeDataset
+from diml_inverse.uncertainty.covariance import SHRUNK
 from diml_inverse.uncertainty.estimating_equation import EstimatingEquation
 from diml_inverse.uncertainty.score_matrices import Fitted
 
@@ -52,12 +53,18 @@ def information_comparison(data: EpisodeDataset, result: Fitted) -> InformationC
         result: the fit, or its model.
 
     Raises:
-        ValueError: with fewer episodes than identified parameters and two.
+        ValueError: with fewer episodes than identified parameters and two, or where a penalty decides more
+            than `SHRUNK` of what is estimated: the comparison is of maximum likelihood estimates.
 
     References:
         White (1982), Econometrica 50, section 4; Lancaster (1984), Econometrica 52 (the regression form).
     """
     equation = EstimatingEquation.of(data, result)
+    if (share := equation.shrinkage()) > SHRUNK:
+        raise ValueError(
+            f"expected a fit by maximum likelihood, under which scores sum to zero; found a penalty that "
+            f"decides {share:.0%} of what is estimated; fit without a ridge, or see `adequacy`"
+        )
     scores, expected = equation.scores, equation.expected
     episodes, rank = scores.shape
     if episodes < rank + 2:

@@ -195,6 +195,26 @@ def test_fewest_parameters_within_one_standard_error_of_the_best(others, chosen)
         assert search.simplest(order).candidate.family == chosen
 
 
+@pytest.mark.parametrize(
+    ("lost", "family", "chosen"),
+    [
+        (
+            0.24,
+            "table",
+            "inner",
+        ),  # 0.96 nats behind, no standard error: chance
+        (0.26, "table", "outer"),  # 1.04 nats
+        (0.24, "other table", "outer"),  # families are told apart by standard errors alone
+    ],
+)
+def test_a_rule_inside_another_is_taken_unless_a_nat_behind_with_the_same_family(lost, family, chosen):
+    outer = Candidate("table", "outer", Stub(9), Uniform((2,)))
+    inner = Candidate(family, "inner", Stub(8), Uniform((2,)))
+    scores = np.array([-1.0, -2.0, -3.0, -4.0])
+    scored = [Scored(outer, scores, (), 0.0), Scored(inner, scores - lost, (), 0.0)]
+    assert search.simplest(scored).candidate.rule == chosen
+
+
 def test_parameters_counted_are_those_that_are_free():
     mechanism = Factorial((2, 2), variances=(1.0, 1.0))  # per agent 2 of the own action, 2 x 2 of the pair
     rule = LogitQ((2, 2), step_size=di.Bounded(0.3, agents=2), inverse_temperature=di.Fixed(1.0))

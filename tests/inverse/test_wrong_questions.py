@@ -1,5 +1,7 @@
 """Mistakes in what is asked of a fit are answered in words: what was expected, what was found, what to do."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -182,3 +184,17 @@ def test_the_unit_of_a_contrast_does_not_decide_what_is_identified(spread):
         return torch.stack([1e-6 * level[0], level[1] - level[0]])
 
     assert di.wald_test(spread, contrasts).degrees_of_freedom == 1
+
+
+def test_designs_are_not_ranked_where_the_log_closed_actions(data, model):
+    shut = torch.ones(*data.actions.shape, 3, dtype=torch.bool)
+    closed = dataclasses.replace(data, available=shut)
+    asked = di.contrast(agent=0, action=1, minus=0)
+    with pytest.raises(ValueError, match="available: expected a log in which every action is always open"):
+        di.rank_designs(di.identify(closed, model), [], asked, episodes=2, horizon=3, seed=0)
+
+
+def test_information_is_not_compared_where_a_penalty_decides(data):
+    ridged = di.fit(data, TabularJoint(PAIR, ridge=50.0), logit(PAIR), progress=False)
+    with pytest.raises(ValueError, match="expected a fit by maximum likelihood"):
+        di.information_comparison(data, ridged)

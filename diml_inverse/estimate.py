@@ -77,9 +77,16 @@ def estimate(
         if model.learner.stand_in() is not None:
             model.load_state_dict(origin.state_dict())
             start_from_stand_in(model, train)
-        if ridge_is_open(model):
-            return Estimate(*descend_on_validation(model, train, validation, settings, seed=seed, show=show))
-        return Estimate(maximise(model, train, settings, validation=validation, seed=seed, show=show))
+        return stopped_early(model, train, validation, settings, seed=seed, show=show)
+
+
+def stopped_early(
+    model: LearningDynamics, train: Sample, validation: Sample, settings: Adam, *, seed: int, show: bool
+) -> Estimate:
+    """Descend where the model stands until validation episodes say stop; they choose an open ridge too."""
+    if ridge_is_open(model):
+        return Estimate(*descend_on_validation(model, train, validation, settings, seed=seed, show=show))
+    return Estimate(maximise(model, train, settings, validation=validation, seed=seed, show=show))
 
 
 def _by_evidence(model: LearningDynamics, sample: Sample) -> Estimate:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
+from diml_inverse.learners.base import chosen
 from diml_inverse.mechanisms.base import Contexts
 from diml_inverse.optimizers import LBFGS, Adam
 
@@ -136,3 +138,11 @@ class Sample(Training):
     def in_memory(self) -> EpisodeDataset:
         """The episodes."""
         return self.dataset
+
+
+def action_weights(dataset: EpisodeDataset) -> Float[Tensor, "E T n A"]:
+    """Weight of every action in the log-likelihood: 0 where nobody chose."""
+    weights = dataset.choice_weights()
+    if weights is None:
+        weights = chosen(dataset.actions, dataset.max_actions, torch.float64)
+    return torch.where(dataset.observed().unsqueeze(-1), weights, 0.0)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from diml_inverse.crowds import contexts_among, member_contexts
@@ -57,6 +57,21 @@ class Situations:
         contexts = Contexts(self.agent, self.statistic, self.context, self.agent)
         with torch.no_grad():
             return mechanism.payoff_table(contexts)
+
+
+def payoff_spread(
+    payoffs: Float[Tensor, "U A"], exists: Bool[Tensor, "U A"], weight: Float[Tensor, " U"]
+) -> float:
+    """What own actions typically differ by: root mean square of payoffs less the situation's mean.
+
+    Args:
+        payoffs: of every own action in each situation.
+        exists: actions that the agent has.
+        weight: of each situation.
+    """
+    mean = torch.where(exists, payoffs, 0.0).sum(1, keepdim=True) / exists.sum(1, keepdim=True)
+    weights = weight.unsqueeze(1) * exists
+    return float((weights * (payoffs - mean).square()).sum() / weights.sum()) ** 0.5
 
 
 def mean_realised_payoffs(dataset: EpisodeDataset, contexts: Contexts) -> Float[Tensor, "U A"]:

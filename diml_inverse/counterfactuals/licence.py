@@ -4,8 +4,6 @@ import enum
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from diml_inverse.counterfactuals.moves import Lifted, Scaled
 from diml_inverse.counterfactuals.paths import Play, World, play
@@ -15,7 +13,7 @@ from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.identification import null_directions, unseen_directions
 from diml_inverse.identification.null_directions import Direction
 from diml_inverse.mechanisms.base import Mechanism
-from diml_inverse.situations import Situations
+from diml_inverse.situations import Situations, payoff_spread
 
 TOLERANCE = 0.01
 """Change of a mean choice probability (over a quarter of the steps) that counts as no change, where what is
@@ -105,7 +103,7 @@ class Examination:
         self._numbers = {"episodes": episodes, "horizon": horizon, "seed": seed, "width": width}
         self.worlds = scenario.without(model), scenario.changed(model)
         self.plays = self._play(self.worlds[0]), self._play(self.worlds[1])
-        self.spread = payoff_spread(model.mechanism, scenario.situations)
+        self.spread = typical_difference(model.mechanism, scenario.situations)
         self.found: list[tuple[Verdict, str]] = []
         self.moved: dict[str, float] = {}
         self.payoffs, self.looked = Verdict.IDENTIFIED, False
@@ -238,11 +236,7 @@ def _moved(one: Play, other: Play) -> float:
     return float(torch.stack(sizes).max())
 
 
-def payoff_spread(mechanism: Mechanism, situations: Situations) -> float:
-    """Root mean square of payoffs less the mean over own actions, in the log's situations."""
+def typical_difference(mechanism: Mechanism, situations: Situations) -> float:
+    """What own actions typically differ by in the log's situations; 1 where they all pay alike."""
     payoffs = situations.payoffs(mechanism).double()
-    mask = mechanism.mask[situations.agent]
-    centred: Float[Tensor, "U A"] = payoffs - payoffs.sum(1, keepdim=True) / mask.sum(1, keepdim=True)
-    weight = situations.visits.sum(1, keepdim=True) * mask
-    size = float(((centred.square() * weight).sum() / weight.sum()).sqrt())
-    return size if size > 0 else 1.0
+    return payoff_spread(payoffs, mechanism.mask[situations.agent], situations.visits.sum(1)) or 1.0

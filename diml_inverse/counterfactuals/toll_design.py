@@ -10,7 +10,7 @@ from torch import Tensor
 
 from diml_inverse.counterfactuals.counterfactual import examined, prepared
 from diml_inverse.counterfactuals.effects import Predicted
-from diml_inverse.counterfactuals.licence import Licence, Unlicensed, payoff_spread
+from diml_inverse.counterfactuals.licence import Licence, Unlicensed, typical_difference
 from diml_inverse.counterfactuals.request import require_whole, scenario_of
 from diml_inverse.counterfactuals.toll_search import RANK, STEP, TollSearch
 from diml_inverse.counterfactuals.with_parameters import with_parameters
@@ -128,7 +128,7 @@ def design_tolls(
     goal = _target(target, sizes)
     actions = _tolled(tolled, max(sizes))
     scenario = scenario_of(result, model, data, initial=initial, toll=[1.0] * max(sizes), numeraire=numeraire)
-    spread = payoff_spread(model.mechanism, scenario.situations)
+    spread = typical_difference(model.mechanism, scenario.situations)
     unit = spread * (1.0 if numeraire is None else numeraire)  # money by which own actions typically differ
     numbers = {"episodes": episodes, "horizon": steps, "width": len(sizes)}
     probe = torch.zeros(max(sizes), dtype=torch.float64)

@@ -6,13 +6,13 @@ from torch import Tensor
 
 from diml_inverse.counterfactuals.paths import Play, World
 from diml_inverse.crowds import member_contexts
+from diml_inverse.identification.observed_payoffs import rows_among
 from diml_inverse.mechanisms.aggregative import AggregativeMechanism
 from diml_inverse.mechanisms.anonymous import AnonymousMechanism
-from diml_inverse.mechanisms.base import Mechanism
+from diml_inverse.mechanisms.base import Contexts, Mechanism
 from diml_inverse.mechanisms.network import NetworkMechanism
 from diml_inverse.mechanisms.ridge import RidgeTable
 from diml_inverse.situations import Situations
-from diml_inverse.unique import unique_rows
 
 COUNTED = (AnonymousMechanism, AggregativeMechanism, NetworkMechanism)
 """Families whose statistics are amounts: without a table, they speak of all amounts between those seen."""
@@ -74,11 +74,5 @@ def _among(
     agent: Tensor, statistic: Tensor, context: Float[Tensor, "U d"] | None, situations: Situations
 ) -> Bool[Tensor, " U"]:
     """Whether the log holds the very situation."""
-    known = [situations.agent.double().unsqueeze(1), situations.statistic.double()]
-    mine = [agent.double().unsqueeze(1), statistic.double()]
-    if context is not None and situations.context is not None:
-        known, mine = [*known, situations.context], [*mine, context]
-    first, row = unique_rows(torch.cat([torch.cat(known, 1), torch.cat(mine, 1)]))
-    seen = torch.zeros(len(first), dtype=torch.bool)
-    seen[row[: len(situations.agent)]] = True
-    return seen[row[len(situations.agent) :]]
+    known = Contexts(situations.agent, situations.statistic, situations.context, situations.agent)
+    return rows_among(known, Contexts(agent, statistic, context, agent)) < len(situations.agent)

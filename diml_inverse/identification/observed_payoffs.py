@@ -11,7 +11,7 @@ from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.mechanisms.base import Contexts, Mechanism
 from diml_inverse.memory import Memory
 from diml_inverse.population import PopulationDataset
-from diml_inverse.situations import Situations
+from diml_inverse.situations import Situations, payoff_spread
 from diml_inverse.unique import unique_rows
 
 
@@ -120,14 +120,11 @@ class Cells:
         return self.situations.visits.sum(1)[self.row]
 
     def spread(self) -> float:
-        """What own actions typically differ by: root mean square of payoffs less the situation's mean."""
+        """What own actions typically differ by (`payoff_spread`)."""
         with torch.no_grad():
             table = self.family.payoff_table(self.contexts).double()
-        open_actions = self.family.mask[self.contexts.agent]
-        mean = torch.where(open_actions, table, 0.0).sum(1, keepdim=True) / open_actions.sum(1, keepdim=True)
-        square = self.pick((table - mean).square())
-        weight = self.weights()
-        return float((weight * square).sum() / weight.sum()) ** 0.5
+        visits = self.situations.visits.sum(1).to(table)
+        return payoff_spread(table, self.family.mask[self.contexts.agent], visits)
 
 
 def times_followed(dataset: EpisodeDataset, contexts: Contexts) -> Float[Tensor, "U A"]:

@@ -12,6 +12,7 @@ from diml_inverse.identification.null_directions import SCALE, Direction
 from diml_inverse.identification.null_space import STRAYS, NullSpace
 from diml_inverse.identification.observed_payoffs import Cells, rows_among
 from diml_inverse.mechanisms.base import Contexts
+from diml_inverse.uncertainty.policy_jacobians import flat
 
 if TYPE_CHECKING:
     from diml_inverse.identification.identify import Identification
@@ -157,8 +158,7 @@ def _slope(found: "Identification", value: Tensor) -> Float[Tensor, " P"]:
     slopes: list[Tensor | None] = [None] * len(parameters)
     if value.requires_grad:
         slopes = list(torch.autograd.grad(value, parameters, allow_unused=True))
-    pairs = zip(slopes, parameters, strict=True)
-    return torch.cat([(torch.zeros_like(p) if s is None else s).reshape(-1) for s, p in pairs]).double()
+    return flat(slopes, parameters).double()
 
 
 def _met_by(found: "Identification", agent: int) -> tuple[Tensor, Tensor]:

@@ -7,12 +7,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from diml_inverse.dynamics import LearningDynamics
-from diml_inverse.learners.base import SoftmaxRule, chosen
+from diml_inverse.learners.base import SoftmaxRule
 from diml_inverse.learners.batched import Batched
 from diml_inverse.marginal.choices import Derivatives, Experience
 from diml_inverse.marginal.coordinates import Coordinates, coordinates_of, features, unknowns
 from diml_inverse.mechanisms.base import Mechanism
-from diml_inverse.sample import Sample
+from diml_inverse.sample import Sample, action_weights
 
 CELLS = 5000
 """Unknowns of one payoff function whose matrix of second derivatives is formed, at most."""
@@ -73,7 +73,7 @@ def experience(
         return None
     shared = not rule.reads_action
     coordinates = coordinates_of(mechanism, sample.contexts, rows)
-    weights = _weights(sample).to(start.dtype)
+    weights = action_weights(sample.dataset).to(start.dtype)
     seen, columns = _seen(mechanism, weights), 1 if shared else width
     if (held := features_held(model, sample, [len(own) for own in rows])) > FEATURES:
         raise ValueError(
@@ -185,7 +185,7 @@ def features_held(model: LearningDynamics, sample: Sample, situations: Sequence[
     """Weights of unknowns in choices, given how many situations each payoff function met."""
     mechanism = model.mechanism
     columns = mechanism.mask.shape[1] if model.learner.reads_action else 1
-    choices = [int(part.sum()) for part in _seen(mechanism, _weights(sample))]
+    choices = [int(part.sum()) for part in _seen(mechanism, action_weights(sample.dataset))]
     numbers = [features(mechanism, number) for number in situations]
     return sum(columns * many * number for many, number in zip(choices, numbers, strict=True))
 
@@ -194,12 +194,3 @@ def _seen(mechanism: Mechanism, weights: Float[Tensor, "E T n A"]) -> list[Bool[
     """Which choices were made with each payoff function."""
     member = mechanism.group_of(torch.arange(mechanism.num_agents, device=weights.device))
     return [(weights.sum(-1) > 0) & (member == number) for number in range(mechanism.num_groups)]
-
-
-def _weights(sample: Sample) -> Float[Tensor, "E T n A"]:
-    """Weight of every action in the log-likelihood."""
-    data = sample.dataset
-    weights = data.choice_weights()
-    if weights is None:
-        weights = chosen(data.actions, data.max_actions, torch.float64)
-    return torch.where(data.observed().unsqueeze(-1), weights, 0.0)

@@ -10,7 +10,7 @@ from torch import Tensor
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.marginal.choices import Experience
 from diml_inverse.marginal.coordinates import Coordinates, coordinates_of
-from diml_inverse.marginal.curvature import experience, observed_derivatives
+from diml_inverse.marginal.curvature import observed_derivatives
 from diml_inverse.marginal.laplace import Expansion, Posterior
 from diml_inverse.maximise import maximise
 from diml_inverse.optimizers import LBFGS
@@ -94,7 +94,7 @@ class Newton:
 
 
 class Search:
-    """Moves payoffs and what is free of the learner by L-BFGS: any rule."""
+    """Moves payoffs and what is free of the learner by L-BFGS: logits are not linear in payoffs."""
 
     def __init__(
         self,
@@ -104,16 +104,13 @@ class Search:
         kernels: list[Float[Tensor, "..."]],
     ):
         self._model, self._sample, self._rows, self._kernels = model, sample, rows, kernels
+        self._coordinates = coordinates_of(model.mechanism, sample.contexts, rows)
 
     def expansions(self) -> list[Expansion]:
         """Around the maximum under the mechanism's present variances."""
-        model, sample, rows = self._model, self._sample, self._rows
-        maximise(model, sample, LBFGS(max_steps=200, tolerance=1e-5, gain=0.01))
-        tables = present_tables(model, sample, coordinates_of(model.mechanism, sample.contexts, rows))
-        if (choices := experience(model, sample, rows)) is None:
-            local = observed_derivatives(model, sample, rows)
-        else:
-            local = [one.derivatives(part) for one, part in zip(choices, tables, strict=True)]
+        maximise(self._model, self._sample, LBFGS(max_steps=200, tolerance=1e-5, gain=0.01))
+        tables = present_tables(self._model, self._sample, self._coordinates)
+        local = observed_derivatives(self._model, self._sample, self._rows)
         return [Expansion(*parts) for parts in zip(tables, local, self._kernels, strict=True)]
 
     def settle(self, expansions: Sequence[Expansion], posteriors: Sequence[Posterior]) -> float:

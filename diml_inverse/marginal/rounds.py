@@ -49,10 +49,10 @@ class Rounds:
     expansions: list[Expansion] = field(default_factory=list)
     posteriors: list[Posterior] = field(default_factory=list)
 
-    def run(self, most: int | None = None) -> float:
-        """Until neither moves, or so many rounds; returns log evidence less the expected ratios' penalty."""
+    def run(self) -> float:
+        """Until neither moves, or `max_rounds`; returns log evidence less the expected ratios' penalty."""
         self.converged = False
-        for taken in range(self.max_rounds if most is None else most):
+        for taken in range(self.max_rounds):
             expansions = self.steps.expansions()
             share = 1.0 if taken < STRAIGHT else 0.5  # rounds that go to and fro meet in the middle
             bases = [None if seen is None else differences(seen) for seen in self._choices(len(expansions))]

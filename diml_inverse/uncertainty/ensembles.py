@@ -7,9 +7,10 @@ import joblib
 import numpy as np
 import torch
 
-from diml_inverse.cross_validation import descend_on_validation, ridge_is_open
+from diml_inverse.cross_validation import ridge_is_open
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
+from diml_inverse.estimate import stopped_early
 from diml_inverse.fit import copied
 from diml_inverse.learners.base import LearnerRule
 from diml_inverse.marginal.evidence import maximise_evidence
@@ -104,11 +105,11 @@ def _member(
     model: LearningDynamics, data: EpisodeDataset, episodes: np.ndarray, seed: int
 ) -> LearningDynamics:
     """One fit, of a model at its start."""
-    settings, is_open = model.mechanism.optimizer, ridge_is_open(model)
+    settings = model.mechanism.optimizer
     train = Sample.of(data.select(episodes), model)
     if isinstance(settings, LBFGS):
         start_from_stand_in(model, train)
-        if is_open:
+        if ridge_is_open(model):
             maximise_evidence(model, train)
         else:
             maximise(model, train, settings, seed=seed)
@@ -117,8 +118,5 @@ def _member(
     with precision(model, settings.dtype):
         parts = Sample.of(train.dataset, model), Sample.of(data.select(rest), model)
         start_from_stand_in(model, parts[0])
-        if is_open:
-            descend_on_validation(model, *parts, settings, seed=seed, show=False)
-        else:
-            maximise(model, parts[0], settings, validation=parts[1], seed=seed)
+        stopped_early(model, *parts, settings, seed=seed, show=False)
     return model

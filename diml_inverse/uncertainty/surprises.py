@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.identification.null_space import NullSpace, null_space
-from diml_inverse.learners.base import chosen
+from diml_inverse.sample import action_weights
 from diml_inverse.uncertainty.policy_jacobians import Coordinates, policy_jacobians, possible
 from diml_inverse.uncertainty.score_matrices import Fitted, as_model
 
@@ -113,7 +113,7 @@ def _collect(at: Coordinates, data: EpisodeDataset) -> _Sums:
     lengths = data.mask.sum(1)
     for episodes, logs, jacobian in policy_jacobians(at, data):
         part = data.select(list(episodes))
-        weights, seen = _weights(part), possible(at.model, part)
+        weights, seen = action_weights(part), possible(at.model, part)
         members = weights.sum(-1, keepdim=True)
         policy = torch.where(seen, logs.exp(), 0.0) * members
         surprise = torch.where(seen, weights - policy, 0.0)
@@ -152,14 +152,6 @@ def _cleared(
     root = space.root(sums.information)  # R R' = I^-1
     pulled = shared @ root
     return each - sums.scores @ root @ pulled.T, variance - pulled.square().sum(1)
-
-
-def _weights(data: EpisodeDataset) -> Float[Tensor, "E T n A"]:
-    """Weight of every action in the log-likelihood."""
-    weights = data.choice_weights()
-    if weights is None:
-        weights = chosen(data.actions, data.max_actions, torch.float64)
-    return torch.where(data.observed().unsqueeze(-1), weights, 0.0)
 
 
 def _before(weights: Float[Tensor, "E T n A"], members: Float[Tensor, "E T n 1"]) -> Float[Tensor, "E T n Z"]:

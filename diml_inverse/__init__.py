@@ -20,6 +20,7 @@ from diml_inverse.parameters import Bounded, Fixed, Positive
 from diml_inverse.population import PopulationDataset
 from diml_inverse.reading.checks import LogError
 from diml_inverse.results import FitResult, load_result
+from diml_inverse.same_log import AnotherLog
 from diml_inverse.selecting.selection import select
 from diml_inverse.selecting.table import Selection
 from diml_inverse.status import Status
@@ -36,6 +37,7 @@ __all__ = [
     "LBFGS",
     "Adam",
     "Adequacy",
+    "AnotherLog",
     "Bounded",
     "Contrast",
     "Counterfactual",

@@ -23,7 +23,7 @@ from diml_inverse.counterfactuals.counterfactual import counterfactual as predic
 from diml_inverse.counterfactuals.effects import Counterfactual
 from diml_inverse.counterfactuals.licence import Unlicensed
 from diml_inverse.results import load_result
-from diml_inverse.same_log import ANOTHER, require_same_agents, same_choices
+from diml_inverse.same_log import require_same_agents
 
 COLUMNS = ("agent", "step", "action", "without", "changed", "effect", "low", "high", "monte_carlo")
 
@@ -91,8 +91,6 @@ def counterfactual(
             )
         agents, sizes = dataset.agents, dataset.num_actions
         tolls, left = parse_tolls(fees, agents, sizes), parse_deleted(delete_action or [], agents, sizes)
-        if not same_choices(fitted, dataset):
-            typer.echo(ANOTHER, err=True)
         try:
             found = predict(
                 fitted,

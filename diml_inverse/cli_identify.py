@@ -21,7 +21,7 @@ from diml_inverse.identification.contrasts import Contrast
 from diml_inverse.identification.identify import Identification
 from diml_inverse.identification.identify import identify as look
 from diml_inverse.results import load_result
-from diml_inverse.same_log import ANOTHER, require_same_agents, same_choices
+from diml_inverse.same_log import require_same_agents
 from diml_inverse.status import Status
 
 
@@ -77,8 +77,6 @@ def identify(
             raise typer.Exit(FAILED)
         found = look(dataset, fitted)
         answers = [_answer(found, number, episodes_for) for number in asked]
-        if not same_choices(fitted, dataset):
-            typer.echo(ANOTHER, err=True)
     console.print(found.summary())
     if answers:
         console.print("\n".join(["", "asked about", *answers]))

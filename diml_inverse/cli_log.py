@@ -1,7 +1,8 @@
 """Which log does a command read, which folder does it write, and what does it say of bad input?"""
 
 import contextlib
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from diml_inverse.cli_options import parse_pairs, parse_sizes
 from diml_inverse.data import load_log
 from diml_inverse.episodes import EpisodeDataset
+from diml_inverse.same_log import AnotherLog
 
 console = Console(highlight=False, markup=False, soft_wrap=True)
 
@@ -89,11 +91,30 @@ def require_marks(flag: str, dataset: EpisodeDataset, remedy: str) -> None:
 
 @contextlib.contextmanager
 def bad_input() -> Iterator[None]:
-    """Turns what the checks of the library say about the input into a message and exit code 2."""
+    """Turns what the checks of the library say of input into warnings, or a message and exit code 2."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = _Shown(warnings.showwarning)
+            yield
     except (ValueError, TypeError, OSError, FloatingPointError) as error:
         _refuse(error)
+
+
+class _Shown:
+    """Shows our own warnings as a line, each once; hands on those of others."""
+
+    def __init__(self, others: Callable[..., None]):
+        self._others, self._texts = others, set[str]()
+
+    def __call__(
+        self, message: Warning | str, category: type[Warning], *where: object, **more: object
+    ) -> None:
+        """As `warnings.showwarning`."""
+        if not issubclass(category, AnotherLog):
+            self._others(message, category, *where)
+        elif str(message) not in self._texts:
+            self._texts.add(str(message))
+            typer.echo(f"Warning: {message}.", err=True)
 
 
 def _refuse(error: Exception) -> NoReturn:

@@ -75,17 +75,17 @@ def check(comparison: Comparison, dataset: EpisodeDataset, *, asked: bool | None
     if reason:
         return Checks(skipped={"specification checks, intervals and identification": reason})
     skipped: dict[str, str] = {}
-    result, differences = comparison.result, comparison.differences
-    contradicted = _attempt("specification checks", lambda: adequacy(dataset, result, seed=seed), skipped)
+    differences = comparison.differences
+    contradicted = _attempt("specification checks", lambda: adequacy(dataset, model, seed=seed), skipped)
     if differences is None:  # no information about payoffs: no numbers are shown
         return Checks(adequacy=contradicted, skipped=skipped)
-    sure = _attempt("intervals", lambda: covariance(dataset, result), skipped)
+    sure = _attempt("intervals", lambda: covariance(dataset, model), skipped)
     return Checks(
         adequacy=contradicted,
         kind="" if sure is None else sure.kind,
         means=None if sure is None else sure.of(lambda model: _means(model, comparison, differences)),
         parameters={} if sure is None else sure.learner_parameters(),
-        identification=_attempt("identification", lambda: identify(dataset, result), skipped),
+        identification=_attempt("identification", lambda: identify(dataset, model), skipped),
         skipped=skipped,
     )
 

@@ -74,7 +74,7 @@ def _behaviour(comparison: Comparison) -> str:
     if len(shown) == 1:
         lines.append("In-sample: these are the episodes of the fit (--test-fraction keeps some out).")
     if not comparison.same_choices:
-        lines.append(ANOTHER)
+        lines.append(f"Warning: {ANOTHER}.")
     return "\n".join(lines)
 
 

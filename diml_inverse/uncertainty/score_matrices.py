@@ -11,6 +11,7 @@ from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.mechanisms.base import Contexts
 from diml_inverse.results import FitResult
+from diml_inverse.same_log import require_log_of
 from diml_inverse.uncertainty.policy_jacobians import (
     HELD,
     Coordinates,
@@ -37,6 +38,10 @@ def as_model(fitted: Fitted, data: EpisodeDataset | None = None) -> LearningDyna
 
     Raises:
         TypeError: for anything else.
+        ValueError: if the log is of other agents than the result.
+
+    Warns:
+        AnotherLog: if the result was fitted to other choices.
     """
     if data is not None and not isinstance(data, EpisodeDataset):
         raise TypeError(f"data: expected a log in memory; found {type(data).__name__}; load it (load_log)")
@@ -44,6 +49,8 @@ def as_model(fitted: Fitted, data: EpisodeDataset | None = None) -> LearningDyna
         model = fitted
     elif isinstance(fitted, FitResult):
         model = LearningDynamics(fitted.mechanism, fitted.learner)
+        if data is not None:
+            require_log_of(fitted, data, stacklevel=3)
     else:
         raise TypeError(f"result: expected a fit, or its model; found {type(fitted).__name__}; use di.fit's")
     device = model.learner.mask.device if data is None else data.device

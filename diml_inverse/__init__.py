@@ -32,6 +32,7 @@ from diml_inverse.uncertainty.ensembles import Ensemble, ensemble
 from diml_inverse.uncertainty.hypotheses import HypothesisTest, likelihood_ratio_test, wald_test
 from diml_inverse.uncertainty.information_comparison import InformationComparison, information_comparison
 from diml_inverse.uncertainty.intervals import Estimate
+from diml_inverse.uncertainty.one_step import one_step
 
 __all__ = [
     "LBFGS",
@@ -81,6 +82,7 @@ __all__ = [
     "load_result",
     "mechanisms",
     "metrics",
+    "one_step",
     "open_log",
     "rank_designs",
     "select",

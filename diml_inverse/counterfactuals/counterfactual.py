@@ -10,7 +10,6 @@ from diml_inverse.counterfactuals.outcomes import means_at, outcomes, predicted
 from diml_inverse.counterfactuals.request import require_whole, scenario_of
 from diml_inverse.counterfactuals.scenario import Change, Scenario
 from diml_inverse.counterfactuals.unseen import outside_share
-from diml_inverse.counterfactuals.with_parameters import with_parameters
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.identification.identify import identify
@@ -22,6 +21,7 @@ from diml_inverse.status import Status
 from diml_inverse.uncertainty.covariance import covariance
 from diml_inverse.uncertainty.policy_jacobians import MOST
 from diml_inverse.uncertainty.score_matrices import Fitted, as_model, expected_information, free_parameters
+from diml_inverse.uncertainty.with_parameters import with_parameters
 
 NAMED_DIRECTIONS = 1_000
 """Free parameters up to which null directions of the information are looked for."""

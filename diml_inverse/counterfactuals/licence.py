@@ -8,12 +8,12 @@ import torch
 from diml_inverse.counterfactuals.moves import Lifted, Scaled
 from diml_inverse.counterfactuals.paths import Play, World, play
 from diml_inverse.counterfactuals.scenario import Scenario
-from diml_inverse.counterfactuals.with_parameters import with_parameters
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.identification import null_directions, unseen_directions
 from diml_inverse.identification.null_directions import Direction
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.situations import Situations, payoff_spread
+from diml_inverse.uncertainty.with_parameters import with_parameters
 
 TOLERANCE = 0.01
 """Change of a mean choice probability (over a quarter of the steps) that counts as no change, where what is

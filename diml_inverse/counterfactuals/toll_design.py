@@ -13,11 +13,11 @@ from diml_inverse.counterfactuals.effects import Predicted
 from diml_inverse.counterfactuals.licence import Licence, Unlicensed, typical_difference
 from diml_inverse.counterfactuals.request import require_whole, scenario_of
 from diml_inverse.counterfactuals.toll_search import RANK, STEP, TollSearch
-from diml_inverse.counterfactuals.with_parameters import with_parameters
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.mechanisms.base import ArrayLike
 from diml_inverse.uncertainty.covariance import covariance
 from diml_inverse.uncertainty.score_matrices import Fitted, free_parameters
+from diml_inverse.uncertainty.with_parameters import with_parameters
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,11 +22,14 @@ class ObservedPayoffs(Mechanism):
 
     Args:
         family: whose statistic, roles and symmetry say what a situation is; a copy is held.
-        contexts: distinct situations, of which other ones pay 0.
-        kept: which of them have cells, [U].
+        contexts: distinct situations.
+        kept: which of them have cells, [U]; others pay 0.
+        elsewhere: what situations pay that are not among them.
     """
 
-    def __init__(self, family: Mechanism, contexts: Contexts, kept: Bool[Tensor, " U"]):
+    def __init__(
+        self, family: Mechanism, contexts: Contexts, kept: Bool[Tensor, " U"], *, elsewhere: float = 0.0
+    ):
         super().__init__(family.num_actions, roles=family.roles)
         self.symmetric, self.context_size = family.symmetric, family.context_size
         self.family = copy.deepcopy(family).requires_grad_(False)
@@ -36,7 +39,7 @@ class ObservedPayoffs(Mechanism):
         self.cells = nn.Parameter(table[cell[:, 0], cell[:, 1]].clone())
         self.register_buffer("row", cell[:, 0], persistent=False)
         self.register_buffer("action", cell[:, 1], persistent=False)
-        self._known, self._memory = contexts, Memory()
+        self._known, self._memory, self._elsewhere = contexts, Memory(), elsewhere
 
     def statistic(self, actions: Int[Tensor, "*b n"]) -> Num[Tensor, "*b n F"]:
         """The family's."""
@@ -52,9 +55,10 @@ class ObservedPayoffs(Mechanism):
         statistic: Num[Tensor, "U F"],
         context: Float[Tensor, "U d"] | None = None,
     ) -> Float[Tensor, "U A"]:
-        """The cells of each situation; 0 where the log has none."""
+        """The cells of each situation."""
         known = self._known.agent.shape[0]
         table = self.cells.new_zeros(known + 1, self.mask.shape[1])
+        table[known] = self._elsewhere
         table = table.index_put((self.get_buffer("row"), self.get_buffer("action")), self.cells)
         return table[self._memory(self._rows, agent, statistic, context)]
 

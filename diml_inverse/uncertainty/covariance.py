@@ -76,7 +76,8 @@ class Covariance:
         """
         value, rows = jacobian(self.model, function)
         wide = (rows @ self.matrix * rows).sum(1).clamp(min=0).sqrt()
-        return Estimate.around(value, wide, self.sees(rows), level=level, freedom=self.freedom)
+        identified = self.sees(rows) & value.reshape(-1).isfinite()
+        return Estimate.around(value, wide, identified, level=level, freedom=self.freedom)
 
     def sees(self, rows: Float[Tensor, "k P"]) -> Tensor:
         """Which gradients lie in the identified space, [k]."""

@@ -19,6 +19,7 @@ from diml_inverse.uncertainty.intervals import jacobian
 
 SETTINGS = di.LBFGS(max_steps=400, gain=1e-3)
 KINDS = ("sandwich", "hessian", "jackknife")
+ONE_STEP = "one step"
 STEP_SIZE, EXPLORATION, BETA = 0.3, 0.2, 4.0
 HORIZON = 25
 
@@ -61,7 +62,8 @@ class Cell:
     """One row of the table.
 
     Attributes:
-        family: "structured", "table" (ridge-free) or "evidence" (a table shrunk by marginal likelihood).
+        family: "structured", "table" (ridge-free), "evidence" (a table shrunk by marginal likelihood,
+            in games drawn from its prior), "evidence, one game" or "network".
         rule: "LogitQ" (full information) or "BanditQ".
         learner: "known" or "free": step size and exploration are given, or estimated too.
         episodes: E.
@@ -96,6 +98,8 @@ class Cell:
         )
         if self.family == "structured":
             mechanism = di.mechanisms.Congestion(sizes)
+        elif self.family == "network":
+            mechanism = di.mechanisms.NeuralJoint(sizes, width=16, ridge=1.0)
         else:
             mechanism = di.mechanisms.TabularJoint(sizes, ridge=1e-5 if self.family == "table" else None)
         return di.LearningDynamics(mechanism, rule).double()
@@ -111,7 +115,13 @@ GRID = [
 SHRUNK = [
     Cell("evidence", rule, "known", episodes) for rule in ("LogitQ", "BanditQ") for episodes in (50, 200)
 ]
-CELLS = {cell.name: cell for cell in GRID + SHRUNK}
+BIASED = [
+    Cell(family, rule, "known", episodes)
+    for family in ("evidence, one game", "network")
+    for rule in ("LogitQ", "BanditQ")
+    for episodes in (50, 200)
+]
+CELLS = {cell.name: cell for cell in GRID + SHRUNK + BIASED}
 
 
 def profiles(cell: Cell) -> np.ndarray:
@@ -141,12 +151,7 @@ def replicate(cell: Cell, seed: int) -> dict[str, Any]:
         game, rule, episodes=cell.episodes, horizon=HORIZON, seed=_seed(cell, seed), progress=False
     )
     data = di.TrajectoryDataset.from_arrays(log.actions, log.num_actions)
-    model = cell.model()
-    sample = Sample.of(data, model)
-    if cell.family == "evidence":
-        status = "CONVERGED" if maximise_evidence(model, sample).converged else "BUDGET"
-    else:
-        status = maximise(model, sample, SETTINGS).status.name
+    model, status = _fitted(cell, data)
     joint = torch.from_numpy(profiles(cell))
     truth = contrasts(cell, game.deviation_payoffs(profiles(cell)))
     free = cell.learner == "free"
@@ -158,21 +163,37 @@ def replicate(cell: Cell, seed: int) -> dict[str, Any]:
         return torch.cat([payoffs, *own])
 
     record: dict[str, Any] = {"cell": cell.name, "seed": seed, "status": status, "truth": truth.tolist()}
-    equation = EstimatingEquation.of(data, model)
-    kinds = ("posterior", *KINDS) if cell.family == "evidence" else KINDS
-    for kind in kinds:
+    shrunk = cell.family.startswith("evidence")
+    kinds = (*["posterior"] * shrunk, *KINDS) if cell.family != "network" else ()
+    equation = EstimatingEquation.of(data, model) if kinds else None
+    for kind in (*kinds, *[ONE_STEP] * (shrunk or not kinds)):
         try:
-            found = covariance_from(equation, kind).of(numbers)
+            if kind == ONE_STEP:
+                found = di.covariance(data, di.one_step(data, model), "sandwich").of(numbers)
+            else:
+                found = covariance_from(cast(EstimatingEquation, equation), kind).of(numbers)
         except (ValueError, RuntimeError) as error:
             record[kind] = str(error)[:80]
             continue
         low, high = found.low.numpy(), found.high.numpy()
         record[kind] = {"below": (truth < low).tolist(), "above": (truth > high).tolist(),
                         "missing": (~found.identified).tolist()}  # fmt: skip
-        record["error"] = (found.value.numpy() - truth).tolist()
+        record.setdefault("error", (found.value.numpy() - truth).tolist())
     if cell.family == "structured":
         record["bound"] = _bound(cell, data, numbers)
     return record
+
+
+def _fitted(cell: Cell, data: di.TrajectoryDataset) -> tuple[di.LearningDynamics, str]:
+    """The model at its estimate, and how the search for it ended."""
+    model = cell.model()
+    if cell.family == "network":
+        result = di.fit(data, model.mechanism, model.learner, progress=False)
+        return di.LearningDynamics(result.mechanism, result.learner).double(), result.status.name
+    sample = Sample.of(data, model)
+    if cell.family.startswith("evidence"):
+        return model, "CONVERGED" if maximise_evidence(model, sample).converged else "BUDGET"
+    return model, maximise(model, sample, SETTINGS).status.name
 
 
 def _bound(cell: Cell, data: di.TrajectoryDataset, numbers: Any) -> list[float]:

@@ -9,9 +9,9 @@ import diml_inverse as di
 from diml_inverse.counterfactuals.log_conditions import states_at_end
 from diml_inverse.counterfactuals.paths import World, play, play_alike
 from diml_inverse.counterfactuals.tolls import Tolled
-from diml_inverse.counterfactuals.with_parameters import with_parameters
 from diml_inverse.mechanisms import Congestion, Known, NeuralAnonymous, Offset, PublicGoods, TabularAnonymous
 from diml_inverse.uncertainty.score_matrices import free_parameters
+from diml_inverse.uncertainty.with_parameters import with_parameters
 from tests.inverse.simulated_worlds import SIZES, alone, logged, logit, routes
 
 

@@ -37,6 +37,7 @@ def test_readme_example_is_at_most_twelve_lines():
     assert len([line for line in example.splitlines() if line.strip()]) <= 12
 
 
+@pytest.mark.slow
 def test_command_line_blocks_run(tmp_path, monkeypatch):
     """The commands, shortened: fewer steps and episodes, a given ridge instead of cross-validation."""
     from diml_envs.cli import app as envs

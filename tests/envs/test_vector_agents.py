@@ -94,7 +94,10 @@ def test_the_sb3_view_speaks_as_dummy_vec_env(mode):
             )
 
 
-@pytest.mark.parametrize(("model_class", "arguments"), [(PPO, {"n_epochs": 4, "batch_size": 256}), (A2C, {})])
+@pytest.mark.parametrize(
+    ("model_class", "arguments"),
+    [pytest.param(PPO, {"n_epochs": 4, "batch_size": 256}, marks=pytest.mark.slow), (A2C, {})],
+)
 def test_one_model_learns_in_all_slots_and_leaves_a_log(model_class, arguments):
     dominant = np.zeros((2, 2, 2))
     dominant[1, :, 0] += 1.0  # action 1 earns one more, whatever the other does

@@ -117,7 +117,7 @@ def crowd_rule(sizes):
 PLAYS = diml_envs.LogitQ(step_size=0.2, inverse_temperature=6.0, exploration=0.02)
 
 
-@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize("counted", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_evidence_recovers_a_crowd_and_the_result_can_be_saved(counted, tmp_path):
     """Cyclic dominance, told from individual choices or from counts; the mutual part is found to be small."""
     game = diml_envs.Anonymous(200 if counted else 30, 4, interaction_share=0.5, seed=0)

@@ -74,7 +74,10 @@ def test_a_file_that_is_no_graph_of_the_agents_is_refused(tmp_path, text, messag
         read_graph(path, AGENTS)
 
 
-@pytest.mark.parametrize("family", ["tabular-network", "neural-neighbours", "network_game"])
+@pytest.mark.parametrize(
+    "family",
+    ["tabular-network", pytest.param("neural-neighbours", marks=pytest.mark.slow), "network_game"],
+)
 def test_families_on_a_graph_are_fitted_saved_and_reported(run, log, ring, tmp_path, family):
     ridge = () if family == "network_game" else ("--ridge", 1)
     chosen = ("--mechanism", family, "--graph", ring, *ridge)

@@ -416,7 +416,7 @@ def test_a_report_names_roles(tmp_path):
     result = di.fit(data, mechanism, logit_q(data.num_actions), progress=False)
     table = result.summary().split("identified")[1]
     assert "buyer" in table and "seller" in table and "agent_" not in table
-    told = str(report(result, data, picture=tmp_path / "report.png"))
+    told = str(report(result, data, picture=tmp_path / "report.png", checks=False))
     assert "buyer" in told and "others (seller) on action" in told
 
 
@@ -531,6 +531,7 @@ def polymatrix(seed):
     return diml_envs.MatrixGame(table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("game", "family"),
     [
@@ -551,9 +552,7 @@ def test_payoff_differences_of_small_games_are_recovered(game, family, unchecked
     game = game()
     data = played(game, episodes=80, horizon=30)
     result = di.fit(data, family(data.num_actions), logit_q(data.num_actions), progress=False)
-    score = di.metrics.payoff_difference_r2(result.mechanism, game, data)
-    print(score, di.metrics.interaction_share(game, data))
-    assert score > 0.9
+    assert di.metrics.payoff_difference_r2(result.mechanism, game, data) > 0.9
 
 
 def test_the_network_games_parameters_are_recovered(unchecked):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
+from diml_inverse.identification.null_space import STRAYS, NullSpace
 from diml_inverse.uncertainty.estimating_equation import EstimatingEquation, inverse
 from diml_inverse.uncertainty.intervals import Estimate, jacobian, learner_estimates
 from diml_inverse.uncertainty.payoff_differences import PayoffDifferences, payoff_differences
@@ -19,9 +20,6 @@ KINDS = ("hessian", "opg", "sandwich", "jackknife", "bootstrap", "posterior")
 
 SHRUNK = 0.01
 """Share of what is estimated that a penalty decides from which on a fit counts as penalised."""
-
-STRAY = 1e-5
-"""Share of a contrast's gradient outside the identified space up to which it counts as rounding."""
 
 Function = Callable[[LearningDynamics], Tensor]
 """Anything differentiable that follows from a model."""
@@ -36,7 +34,7 @@ class Covariance:
         theta: the estimate, as it is searched (`free_parameters`), [P].
         matrix: covariance, [P, P]; 0 in directions that are not identified, which `of` answers with NaN.
         kind: one of `KINDS`.
-        basis: orthonormal basis of the gradients of identified contrasts, [P, r].
+        space: what the log identifies and what not.
         episodes: number of episodes.
         freedom: degrees of freedom of intervals: E - 1 where the episodes' spread is measured, else infinite.
         replicates: estimates on resampled episodes (bootstrap) or without each (jackknife), [R, P].
@@ -46,10 +44,15 @@ class Covariance:
     theta: Float[Tensor, " P"]
     matrix: Float[Tensor, "P P"]
     kind: str
-    basis: Float[Tensor, "P r"]
+    space: NullSpace
     episodes: int
     freedom: float
     replicates: Float[Tensor, "R P"] | None = None
+
+    @property
+    def basis(self) -> Float[Tensor, "P r"]:
+        """Orthonormal basis of the gradients of identified contrasts."""
+        return self.space.identified
 
     def draws(self, number: int, *, seed: int) -> Float[Tensor, "{number} P"]:
         """Normal draws of the parameters; directions that are not identified stay at the estimate."""
@@ -80,9 +83,8 @@ class Covariance:
         return Estimate.around(value, wide, identified, level=level, freedom=self.freedom)
 
     def sees(self, rows: Float[Tensor, "k P"]) -> Tensor:
-        """Which gradients lie in the identified space, [k]."""
-        stray = rows - rows @ self.basis @ self.basis.T
-        return stray.norm(dim=1) <= STRAY * rows.norm(dim=1)
+        """Which gradients lie in the identified space, [k]: as `identify` says."""
+        return self.space.strays(rows) <= STRAYS
 
     def learner_parameters(self, *, level: float = 0.95) -> dict[str, Estimate]:
         """Each free learner parameter; intervals are formed where it is searched, and stay in its domain."""
@@ -180,7 +182,7 @@ def covariance_from(
         inner = _analytic(equation, kind)
     matrix = equation.basis @ (0.5 * (inner + inner.T)) @ equation.basis.T
     freedom = float(episodes - 1) if clustered else torch.inf
-    return Covariance(equation.model, theta, matrix, kind, equation.basis, episodes, freedom, replicates)
+    return Covariance(equation.model, theta, matrix, kind, equation.space, episodes, freedom, replicates)
 
 
 def _analytic(equation: EstimatingEquation, kind: str) -> Float[Tensor, "r r"]:

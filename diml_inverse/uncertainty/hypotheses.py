@@ -8,7 +8,8 @@ from scipy.stats import f as fisher
 from torch import Tensor
 
 from diml_inverse.episodes import EpisodeDataset
-from diml_inverse.uncertainty.covariance import SHRUNK, STRAY, Covariance, Function
+from diml_inverse.identification.null_space import STRAYS
+from diml_inverse.uncertainty.covariance import SHRUNK, Covariance, Function
 from diml_inverse.uncertainty.estimating_equation import EstimatingEquation
 from diml_inverse.uncertainty.intervals import jacobian
 from diml_inverse.uncertainty.score_matrices import Fitted, as_model
@@ -174,12 +175,12 @@ def read(name: str, statistic: float, rank: int, p_value: float) -> HypothesisTe
 def _combinations(covariance: Covariance, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Combinations of gradients, as columns: all whose gradients are orthonormal, and those identified.
 
-    The latter leave the identified space by a share of their own length that is rounding: gradients of a
-    network's payoffs differ by many orders of magnitude.
+    Coordinates are in the units of `NullSpace`. The latter leave the identified space by a share of their own
+    length that is rounding: gradients of a network's payoffs differ by many orders of magnitude.
     """
-    left, values, right = torch.linalg.svd(rows, full_matrices=False)
+    space = covariance.space
+    left, values, right = torch.linalg.svd(rows * space.scale, full_matrices=False)
     alive = values > MOVES * values[0]
     own, moves = left[:, alive] / values[alive], right[alive]
-    stray = moves - moves @ covariance.basis @ covariance.basis.T
-    turned, sines, _ = torch.linalg.svd(stray)
-    return own, own @ turned[:, int((sines > STRAY).sum()) :]
+    turned, sines, _ = torch.linalg.svd(moves @ space.dark)
+    return own, own @ turned[:, int((sines > STRAYS).sum()) :]

@@ -41,9 +41,11 @@ class Outcomes:
 
     @cached_property
     def errors(self) -> dict[str, Tensor]:
-        """Standard errors of the means; 0 with a single episode, where nothing shows it."""
+        """Standard errors of the means; NaN with a single episode, which does not show them."""
         return {
-            name: values.std(0) / len(values) ** 0.5 if len(values) > 1 else torch.zeros_like(values[0])
+            name: values.std(0) / len(values) ** 0.5
+            if len(values) > 1
+            else torch.full_like(values[0], torch.nan)
             for name, values in self.episodes.items()
         }
 
@@ -77,8 +79,8 @@ def _outcomes(scenario: Scenario, worlds: tuple[World, World], plays: tuple[Play
     without, changed = (_padded(p.policies, max(map(max, sizes)), everybody) for p in plays)
     last = slice(horizon - max(1, horizon // LONG_RUN), None)
     paid = [_payoffs(p, everybody)[:, last].mean(1) for p in plays]
-    if scenario.numeraire is not None and everybody:
-        paid = [values * scenario.numeraire.reshape(-1) for values in paid]
+    if scenario.numeraire is not None:
+        paid = [values * scenario.numeraire.reshape(-1) for values in paid]  # one number if agents change
     found = {
         "path_without": without,
         "path_changed": changed,

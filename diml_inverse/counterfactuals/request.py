@@ -67,7 +67,7 @@ def scenario_of(
         num_agents=num_agents,
         available=None if available is None else _open(available, open_sizes),
         toll=None if toll is None else checked_rates(toll, open_sizes),
-        numeraire=None if numeraire is None else _numeraire(numeraire, len(sizes)),
+        numeraire=None if numeraire is None else _numeraire(numeraire, 1 if num_agents else len(sizes)),
         data=data if initial else None,
         conditions=Conditions.of(data, model),
         situations=_situations(result, model, data),
@@ -165,8 +165,9 @@ def _numeraire(value: float | list[float] | tuple[float, ...], agents: int) -> F
         given = torch.tensor(torch.nan, dtype=torch.float64)
     if given.numel() not in (1, agents) or not bool((given > 0).all() and given.isfinite().all()):
         raise ValueError(
-            f"numeraire: expected a number above 0, the money that one unit of recovered payoff is worth, or "
-            f"one for each of {agents} agents; found {value}; 1.0 says that payoffs are in money"
+            "numeraire: expected a number above 0, the money that one unit of recovered payoff is worth"
+            + (f", or one for each of {agents} agents" if agents > 1 else ", for all agents alike")
+            + f"; found {value}; 1.0 says that payoffs are in money"
         )
     return given.reshape(()) if given.numel() == 1 else given.reshape(-1, 1)
 

@@ -171,6 +171,22 @@ def test_families_of_counts_extend_to_another_number_of_agents(family):
     torch.testing.assert_close(found.path_changed.value, expected.mean((0, 2)).unsqueeze(1))
 
 
+def test_payoffs_of_another_number_of_agents_are_in_money():
+    bandit = di.learners.BanditQ(SIZES, step_size=di.Fixed(0.2), inverse_temperature=di.Fixed(1.0))
+    truth = di.LearningDynamics(routes(), bandit)  # whose choices tell levels
+    numbers = {"num_agents": 2, "episodes": 4, "horizon": 8, "force": True}
+    found = {n: di.counterfactual(truth, numeraire=n, **numbers).payoff_effect.value for n in (1.0, 2.0)}
+    assert float(found[1.0]) != 0.0
+    torch.testing.assert_close(found[2.0], 2 * found[1.0])
+    with pytest.raises(ValueError, match=r"for all agents alike; found \[1.0, 2.0\]"):
+        di.counterfactual(truth, numeraire=[1.0, 2.0], **numbers)
+
+
+def test_a_single_episode_does_not_show_its_monte_carlo_error(truth):
+    found = di.counterfactual(truth, toll=[0, 0.3, 0], numeraire=1.0, episodes=1, horizon=8)
+    assert bool(found.effect.monte_carlo.isnan().all()) and bool(found.effect.value.isfinite().all())
+
+
 @pytest.mark.parametrize(
     "mechanism", [TabularAnonymous(SIZES, ridge=1.0), TabularAnonymous(SIZES, symmetric=False, ridge=1.0)]
 )

@@ -148,7 +148,8 @@ class TestRegretMatchers:
     """The scale of their payoffs leaves no trace, each agent's its own."""
 
     @pytest.fixture(scope="class")
-    def model(self):
+    @classmethod
+    def model(cls):
         game = diml_envs.MatrixGame.named("matching_pennies")
         return di.LearningDynamics(
             Known(game, (2, 2)), di.learners.RegretMatching((2, 2), exploration=di.Fixed(0.1))

@@ -16,7 +16,7 @@ from diml_inverse.identification.identify import Identification, identify
 from diml_inverse.learners.base import LearnerRule, LinearRule
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS, Adam
-from diml_inverse.parameters import Bounded, Fixed, Positive
+from diml_inverse.parameters import Bounded, Fixed, Positive, Real
 from diml_inverse.population import PopulationDataset
 from diml_inverse.reading.checks import LogError
 from diml_inverse.results import FitResult, load_result
@@ -61,6 +61,7 @@ __all__ = [
     "Mechanism",
     "PopulationDataset",
     "Positive",
+    "Real",
     "Selection",
     "Status",
     "TollDesign",

@@ -12,6 +12,9 @@ from diml_inverse.mechanisms.base import Contexts, Mechanism
 from diml_inverse.population import PopulationDataset
 from diml_inverse.situations import contexts_of
 
+INITIAL = "initial"
+"""The learner parameter that may have a value for each own action."""
+
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
@@ -48,12 +51,18 @@ class LearningDynamics(nn.Module):
                 f"expected a mechanism and a learner for the same agents and actions; found "
                 f"{mechanism.num_actions} and {learner.num_actions}; build both from data.num_actions"
             )
-        agents = len(learner.num_actions)
+        agents, width = learner.mask.shape
         for name, parameter in learner.learner_parameters().items():
-            if (values := parameter().numel()) not in (1, agents):
+            shape = tuple(parameter().shape)
+            allowed, also = {(), (1, 1), (agents, 1)}, ""
+            if name.split(".")[-1] == INITIAL:
+                allowed.add((agents, width))
+                also = f", or one for each of {width} own actions of each"
+            if shape not in allowed:
                 raise ValueError(
-                    f"{name}: expected one value, or one for each of {agents} agents; found {values} values; "
-                    "give a single number or as many numbers as there are agents"
+                    f"{name}: expected one value, or one for each of {agents} agents{also}; found "
+                    f"{' x '.join(map(str, shape))} values; give a single number or as many numbers as there "
+                    "are agents"
                 )
         self.mechanism, self.learner = mechanism, learner
 

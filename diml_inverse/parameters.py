@@ -8,12 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Value = float | Sequence[float]
+Value = float | Sequence[float] | Sequence[Sequence[float]]
 
 
 def _as_tensor(value: Value, agents: int | None) -> Tensor:
-    """One shared value has shape (), one value per agent has shape (n, 1)."""
+    """One shared value has shape (), one per agent (n, 1), one per agent and own action (n, A)."""
     tensor = torch.as_tensor(value, dtype=torch.float64).detach().clone()
+    if tensor.ndim == 2 and agents is None:
+        return tensor
     if tensor.ndim == 0:
         return tensor if agents is None else tensor.expand(agents, 1).clone()
     if agents is not None and tensor.numel() != agents:
@@ -25,7 +27,7 @@ def _as_tensor(value: Value, agents: int | None) -> Tensor:
 
 
 class LearnerParameter(nn.Module, abc.ABC):
-    """A number (or one per agent) inside a learner rule; calling it gives the tensor in its domain.
+    """A number (or one per agent, or per own action) inside a rule; calling it gives it in its domain.
 
     Attributes:
         value: the starting (or known) value, as given.
@@ -35,12 +37,17 @@ class LearnerParameter(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def forward(self) -> Float[Tensor, "*n"]:
-        """The current value: shape () if shared, (n, 1) if per agent."""
+        """The current value: shape () if shared, (n, 1) if per agent, (n, A) if per own action."""
 
     @property
     def free(self) -> bool:
         """Whether the parameter is estimated."""
         return any(p.requires_grad for p in self.parameters())
+
+    @property
+    def of_actions(self) -> bool:
+        """Whether it has a value for each own action."""
+        return self().ndim == 2 and self().shape[1] > 1
 
     @property
     def domain(self) -> tuple[float, float]:
@@ -57,7 +64,7 @@ class Fixed(LearnerParameter):
     """A known value, never estimated.
 
     Args:
-        value: the value, or one per agent.
+        value: the value, one per agent, or one per agent and own action.
         agents: spread one value over this many agents.
 
     >>> Fixed(0.25)().item()
@@ -75,6 +82,34 @@ class Fixed(LearnerParameter):
     def forward(self) -> Float[Tensor, "*n"]:
         """The known value."""
         return self.get_buffer("constant")
+
+
+class Real(LearnerParameter):
+    """A free real number, estimated as it is.
+
+    Args:
+        value: where the search starts; one value, one per agent, or one per agent and own action.
+
+    Raises:
+        ValueError: if the starting value is not finite.
+    """
+
+    def __init__(self, value: Value):
+        super().__init__()
+        start = _as_tensor(value, None)
+        if not bool(torch.isfinite(start).all()):
+            raise ValueError(f"expected a finite starting value; found {value}; give a number, e.g. 0.0")
+        self.value = value
+        self.raw = nn.Parameter(start)
+
+    def forward(self) -> Float[Tensor, "*n"]:
+        """The value."""
+        return self.raw + 0.0
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        """All numbers."""
+        return -math.inf, math.inf
 
 
 class Positive(LearnerParameter):
@@ -181,6 +216,8 @@ def require_not_negative(**parameters: LearnerParameter) -> None:
 def require_known(why: str, **parameters: LearnerParameter) -> None:
     """Refuse free parameters that no choice depends on, whose estimates would mean nothing.
 
+    Those with a value for each own action are let through: choices depend on their differences.
+
     Args:
         why: what makes choices independent of them, as in "since ...".
         parameters: by name.
@@ -189,7 +226,7 @@ def require_known(why: str, **parameters: LearnerParameter) -> None:
         ValueError: naming the argument.
     """
     for name, parameter in parameters.items():
-        if parameter.free:
+        if parameter.free and not parameter.of_actions:
             raise ValueError(
                 f"{name}: expected Fixed, since {why}; found {_found(parameter)}, of which no log says "
                 f"anything; write {name}=di.Fixed({parameter.value})"
@@ -211,6 +248,7 @@ def require_parameters(**parameters: object) -> None:
     for name, parameter in parameters.items():
         if not isinstance(parameter, LearnerParameter):
             raise TypeError(
-                f"{name}: expected Fixed(value) if it is known, or Positive(start) or Bounded(start, low, "
-                f"high) if it is to be estimated; found {parameter!r}; e.g. {name}=di.Fixed({parameter!r})"
+                f"{name}: expected Fixed(value) if it is known, or Real(start), Positive(start) or "
+                f"Bounded(start, low, high) if it is to be estimated; found {parameter!r}; e.g. "
+                f"{name}=di.Fixed({parameter!r})"
             )

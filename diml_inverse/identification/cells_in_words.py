@@ -59,16 +59,25 @@ def learner_in_words(name: str, agents: Sequence[str]) -> str:
     """A learner's coordinate, e.g. `inverse temperature of agent_1` for `inverse_temperature[1]`."""
     plain, _, place = name.partition("[")
     words = plain.split(".")[-1].replace("_", " ")
-    return f"{words} of {agents[int(place[:-1])]}" if place else words
+    if not place:
+        return words
+    agent, _, action = place[:-1].partition(",")
+    return f"{words} of {f'action {action} of ' if action else ''}{agents[int(agent)]}"
 
 
 def learner_names(learner: LearnerRule) -> tuple[str, ...]:
-    """The learner's free coordinates: the parameter's name, with `[agent]` where there is one for each."""
+    """The learner's free coordinates: the parameter's name, with `[agent]` where there is one for each.
+
+    Or with `[agent,action]` where there is one for each own action.
+    """
     names = []
     for name, parameter in learner.named_parameters():
         if parameter.requires_grad:
             plain, many = name.removesuffix(".raw"), parameter.numel() > 1
             one_each = many and plain != name
             entry = "{}[{}]" if one_each else "{} entry {}" if many else "{}"
-            names += [entry.format(plain, k) for k in range(parameter.numel())]
+            places: list[int | str] = list(range(parameter.numel()))
+            if one_each and parameter.ndim == 2 and parameter.shape[1] > 1:
+                places = [f"{i},{a}" for i in range(parameter.shape[0]) for a in range(parameter.shape[1])]
+            names += [entry.format(plain, place) for place in places]
     return tuple(names)

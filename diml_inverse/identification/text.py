@@ -113,7 +113,9 @@ def _parameters(found: "Identification") -> list[str]:
                 break
             whole = found.information.new_zeros(found.information.shape[0])
             whole[first + k] = slope
-            who = f"{name} of {found.data.agents[k]}" if len(values) > 1 else name
+            agent, action = divmod(k, module().shape[1]) if module.of_actions else (k, None)
+            who = f"{name} of {found.data.agents[agent]}" if len(values) > 1 else name
+            who += "" if action is None else f", action {action}"
             error = _error(found, whole)
             told = NOT if error == NOT else f"{value:.4g}  (s.e. {error})"
             lines.append(f"  {who:<30}{told}")

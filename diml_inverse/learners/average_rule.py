@@ -21,11 +21,10 @@ class AverageRule(LinearRule, SoftmaxRule, abc.ABC):
     inverse_temperature: LearnerParameter
 
     def start(self, value: Tensor, weight: Tensor, episodes: int) -> Float[Tensor, "E n _"]:
-        """Sums whose average is `value`, and their weight; each of shape () or (n, 1)."""
-        value, weight = torch.broadcast_tensors(value, weight)
-        columns = [*[value * weight] * self.mask.shape[-1], weight]
-        wide = torch.stack(columns, dim=-1) if value.ndim == 0 else torch.cat(columns, dim=-1)
-        return wide.expand(episodes, self.mask.shape[0], -1)
+        """Sums whose average is `value`, and their weight, of shape () or (n, 1); the value also (n, A)."""
+        agents, width = self.mask.shape
+        sums = (value * weight).expand(agents, width)
+        return torch.cat([sums, weight.expand(agents, 1)], dim=1).expand(episodes, -1, -1)
 
     def logits(self, state: Tensor) -> Float[Tensor, "*b n A"]:
         """Inverse_temperature S / W, where 0 / 0 is 0: without a prior nothing has been summed."""

@@ -23,8 +23,8 @@ class EWA(AverageRule):
         N <- rho N + 1,  N A <- phi N A + [delta + (1 - delta) 1{a = a_t}] u(a, c),
         policy (1 - e) softmax(lambda A) + e / (number of own actions).
 
-    The recursion is linear in N A and in N, which the state keeps side by side. Attractions start alike and
-    are discounted alike, so `initial` cancels in the policy, and `initial_experience` may be 0.
+    The recursion is linear in N A and in N, which the state keeps side by side. Attractions that start alike
+    are discounted alike: `initial` cancels in the policy unless there is one per own action.
 
     With delta = 1 it is `LogitQ` of step size s if phi = rho = 1 - s and initial_experience = 1 / s; `Hedge`
     if rho = 0 and initial_experience = 1 (lambda is its step size, 1 - phi its forgetting);
@@ -40,13 +40,13 @@ class EWA(AverageRule):
         rho: share of the experience that is kept, in [0, 1]; attractions are averages if it equals phi, and
             sums if it is 0.
         initial_experience: N_0, number of steps that initial attractions count for, 0 or more; 1 by default.
-        initial: A_0, the same for all actions; 0 by default.
+        initial: A_0, the same for all actions or one per own action; 0 by default.
         exploration: e, the share of uniform choice; none by default.
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
         ValueError: for a share outside [0, 1], or a negative initial experience or inverse temperature; for a
-            free initial value, which cancels in the policy.
+            free initial value that all actions share, which cancels in the policy.
 
     References:
         Camerer & Ho (1999), Econometrica 67, section 2, equations 2.1 to 2.5.

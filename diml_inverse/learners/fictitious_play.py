@@ -21,20 +21,22 @@ class FictitiousPlay(AverageRule):
 
     Beliefs are discounted frequencies of what the others did. Expected payoffs are linear in them, so their
     numerator S and denominator W are all there is to remember. S_0 = prior_weight * initial and
-    W_0 = prior_weight; the initial value is the same for all actions and cancels in the policy.
+    W_0 = prior_weight; an initial value that is the same for all actions cancels in the policy. Players who
+    answer a belief from the start, but give it no weight later, have one per own action and a small weight.
 
     Args:
         num_actions: number of actions of each agent.
         inverse_temperature: beta, per unit of payoff. Only beta * payoffs is identified.
         forgetting: share of the past lost at each step, in [0, 1]; 0 (by default) weighs all steps alike.
         prior_weight: number of steps that prior beliefs count for, 0 or more; 1 by default.
-        initial: payoff of every action expected under the prior beliefs; 0 by default.
+        initial: payoff of every action expected under the prior beliefs, one for all or one per own action
+            (`Real([[...], ...])` to estimate it); 0 by default.
         exploration: e, the share of uniform choice; none by default.
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
         ValueError: for a forgetting or an exploration outside [0, 1], or a negative prior weight or inverse
-            temperature; for a free initial value, which cancels in the policy.
+            temperature; for a free initial value that all actions share, which cancels in the policy.
 
     References:
         Fudenberg & Levine (1998), The Theory of Learning in Games, chapters 2 and 4; forgetting: Cheung &

@@ -27,7 +27,7 @@ class QRule(LinearRule, SoftmaxRule, abc.ABC):
         step_size: weight of the newest payoff, in [0, 1].
         inverse_temperature: beta. The payoffs' scale and beta are not separately identified.
         exploration: e, the share of uniform choice; none by default.
-        initial: Q before the first step, the same for all actions; 0 by default.
+        initial: Q before the first step, the same for all actions or one per own action; 0 by default.
 
     Raises:
         TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.

@@ -23,8 +23,9 @@ from diml_inverse.mechanisms import (
     SmoothAggregative,
     TabularAnonymous,
 )
-from diml_inverse.parameters import Bounded, Fixed, Positive
+from diml_inverse.parameters import Bounded, Fixed, LearnerParameter, Positive, Real
 from diml_inverse.population import PopulationDataset
+from diml_inverse.selecting.first_choices import first_attractions
 
 MOST_CELLS = 20_000
 """Cells of a payoff table beyond which it is left out: evidence would take minutes."""
@@ -69,6 +70,7 @@ def default_mechanisms(dataset: EpisodeDataset) -> dict[str, Mechanism]:
 def default_learners(dataset: EpisodeDataset) -> dict[str, LearnerRule]:
     """Rules with free parameters, payoffs in units of the inverse temperature.
 
+    Where agents' first choices are not uniform (`first_attractions`), attractions begin apart.
     Where the log says when all learners update, each rule updates then, from the mean of its batch.
     """
     sizes = dataset.num_actions
@@ -76,18 +78,26 @@ def default_learners(dataset: EpisodeDataset) -> dict[str, LearnerRule]:
     def shares(**starts: float) -> dict[str, Bounded]:
         return {name: Bounded(start) for name, start in starts.items()}
 
-    unit = {"inverse_temperature": Fixed(1.0)}
+    unit: dict[str, LearnerParameter] = {"inverse_temperature": Fixed(1.0)}
+    first = first_attractions(dataset)
+
+    def apart() -> dict[str, Real]:
+        return {} if first is None else {"initial": Real(first)}
+
     rules: dict[str, LinearRule] = {
-        "logit-Q": LogitQ(sizes, **unit, **shares(step_size=0.3, exploration=0.05)),
+        "logit-Q": LogitQ(sizes, **unit, **apart(), **shares(step_size=0.3, exploration=0.05)),
         "Hedge": Hedge(sizes, step_size=Fixed(1.0), **shares(exploration=0.05)),
         "fictitious play": FictitiousPlay(
-            sizes, **unit, prior_weight=Positive(1.0), **shares(exploration=0.05)
+            sizes, **unit, **apart(), prior_weight=Positive(1.0), **shares(exploration=0.05)
         ),
-        "bandit Q": BanditQ(sizes, **unit, **shares(step_size=0.3, exploration=0.05)),
-        "forgetting Q": ForgettingQ(sizes, **unit, **shares(step_size=0.3, forgetting=0.1, exploration=0.05)),
+        "bandit Q": BanditQ(sizes, **unit, **apart(), **shares(step_size=0.3, exploration=0.05)),
+        "forgetting Q": ForgettingQ(
+            sizes, **unit, **apart(), **shares(step_size=0.3, forgetting=0.1, exploration=0.05)
+        ),
         "EWA": EWA(
             sizes,
             **unit,
+            **apart(),
             initial_experience=Fixed(1.0),
             **shares(delta=0.5, phi=0.9, rho=0.5, exploration=0.05),
         ),

@@ -94,6 +94,7 @@ def bad_input() -> Iterator[None]:
     """Turns what the checks of the library say of input into warnings, or a message and exit code 2."""
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("always", AnotherLog)
             warnings.showwarning = _Shown(warnings.showwarning)
             yield
     except (ValueError, TypeError, OSError, FloatingPointError) as error:

@@ -61,8 +61,8 @@ class LearningDynamics(nn.Module):
             if shape not in allowed:
                 raise ValueError(
                     f"{name}: expected one value, or one for each of {agents} agents{also}; found "
-                    f"{' x '.join(map(str, shape))} values; give a single number or as many numbers as there "
-                    "are agents"
+                    f"{' x '.join(map(str, shape))} values; give a single number or as many numbers as "
+                    f"there are agents{' (or a list for each)' if also else ''}"
                 )
         self.mechanism, self.learner = mechanism, learner
 

@@ -13,8 +13,16 @@ Value = float | Sequence[float] | Sequence[Sequence[float]]
 
 def _as_tensor(value: Value, agents: int | None) -> Tensor:
     """One shared value has shape (), one per agent (n, 1), one per agent and own action (n, A)."""
-    tensor = torch.as_tensor(value, dtype=torch.float64).detach().clone()
-    if tensor.ndim == 2 and agents is None:
+    try:
+        tensor = torch.as_tensor(value, dtype=torch.float64).detach().clone()
+    except (TypeError, ValueError):
+        tensor = torch.empty(0, 0, 0, dtype=torch.float64)
+    if tensor.ndim > 2 or (tensor.ndim == 2 and agents is not None):
+        raise ValueError(
+            f"expected a number, one per agent, or a list of own actions' values per agent, of equal length; "
+            f"found {value}; fill up agents with fewer actions by zeros, which nothing reads"
+        )
+    if tensor.ndim == 2:
         return tensor
     if tensor.ndim == 0:
         return tensor if agents is None else tensor.expand(agents, 1).clone()
@@ -230,6 +238,7 @@ def require_known(why: str, **parameters: LearnerParameter) -> None:
             raise ValueError(
                 f"{name}: expected Fixed, since {why}; found {_found(parameter)}, of which no log says "
                 f"anything; write {name}=di.Fixed({parameter.value})"
+                + (f", or {name}=di.Real([[...], ...]), one for each own action" if name == "initial" else "")
             )
 
 

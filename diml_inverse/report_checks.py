@@ -126,9 +126,13 @@ def parameters_text(checks: Checks) -> str:
         return ""
     lines = [f"learner parameters ({kind_in_words(checks.kind)})"]
     for name, estimate in checks.parameters.items():
-        told = str(estimate).splitlines()
+        told, each = str(estimate).splitlines(), estimate.value.ndim == 2
         for k, words in enumerate(told):
-            lines.append(f"  {name if len(told) == 1 else f'{name} {k}':<30}{words}")
+            if each and bool(estimate.value.reshape(-1)[k].isnan()):  # beyond an agent's actions
+                continue
+            agent, action = divmod(k, estimate.value.shape[-1]) if each else (k, 0)
+            who = f"{name} {agent}, action {action} less mean" if each else f"{name} {agent}"
+            lines.append(f"  {name if len(told) == 1 else who:<30}{words}")
     return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 """Is this the log that a fit was made on?"""
 
+import inspect
 import warnings
 
 from diml_inverse.dynamics import LearningDynamics
@@ -11,6 +12,10 @@ ANOTHER = (
     "these are not the choices that the fit was made on; give the fit's own log (on the command line: with "
     "the --test-fraction and --seed that the fit was given)"
 )
+
+
+INSIDE = ("diml_inverse", "torch", "jaxtyping", "beartype", "functools", "contextlib")
+"""Packages whose lines are not named as the cause."""
 
 
 class AnotherLog(UserWarning):
@@ -32,27 +37,34 @@ def require_same_agents(result: FitResult, dataset: EpisodeDataset) -> None:
         )
 
 
-def same_choices(result: FitResult, dataset: EpisodeDataset) -> bool:
-    """Whether a log holds the choices that a fit was made on, by their number and log-likelihood."""
-    fitted = log_likelihood_per_choice(LearningDynamics(result.mechanism, result.learner), dataset)
+def same_choices(result: FitResult, dataset: EpisodeDataset, model: LearningDynamics | None = None) -> bool:
+    """Whether a log holds the choices that a fit was made on, by their number and log-likelihood.
+
+    Args:
+        result: the fit.
+        dataset: the log.
+        model: the fit's, where the log is, if it has been moved there.
+    """
+    model = model or LearningDynamics(result.mechanism, result.learner)
+    fitted = log_likelihood_per_choice(model, dataset)
     close = abs(fitted - result.log_likelihood_per_choice) <= 1e-6 * abs(fitted)
     return close and dataset.num_choices == result.num_choices
 
 
-def require_log_of(result: FitResult, dataset: EpisodeDataset, *, stacklevel: int) -> None:
-    """Refuse a log of other agents than those of a fit, and warn of other choices of theirs.
+def warn_of_other_choices(result: FitResult, dataset: EpisodeDataset, model: LearningDynamics) -> None:
+    """Warn, where the library was called, if a log does not hold the choices that a fit was made on.
 
     Args:
         result: the fit.
         dataset: the log it is read with.
-        stacklevel: frames up to the one that the warning names, as in `warnings.warn`.
-
-    Raises:
-        ValueError: if agents or their actions differ.
+        model: the fit's, where the log is.
 
     Warns:
-        AnotherLog: if the choices do.
+        AnotherLog: naming the first line outside the library.
     """
-    require_same_agents(result, dataset)
-    if not same_choices(result, dataset):
-        warnings.warn(ANOTHER, AnotherLog, stacklevel=stacklevel + 1)
+    if same_choices(result, dataset, model):
+        return
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in INSIDE:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(ANOTHER, AnotherLog, stacklevel=level)

@@ -55,7 +55,8 @@ def _rule_name(rule: torch.nn.Module) -> str:
 def _parameter_lines(result: "FitResult") -> list[str]:
     lines = []
     for name, parameter in result.learner.learner_parameters().items():
-        values = parameter().detach().reshape(-1)
+        values = parameter().detach()
+        values = values[result.learner.mask] if parameter.of_actions else values.reshape(-1)
         more = ", ..." if len(values) > WIDEST else ""
         text = ", ".join(f"{float(v):.4g}" for v in values[:WIDEST]) + more
         kind = "estimated" if parameter.free else "known"

@@ -14,6 +14,7 @@ from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.identification.identify import identify
 from diml_inverse.identification.null_space import null_space
+from diml_inverse.identification.observed_payoffs import ObservedPayoffs
 from diml_inverse.learners.base import LearnerRule
 from diml_inverse.mechanisms.base import ArrayLike, Mechanism
 from diml_inverse.results import FitResult
@@ -131,8 +132,18 @@ def counterfactual(
 
 
 def prepared(result: Fitted, data: EpisodeDataset | None) -> LearningDynamics:
-    """A copy of the model of a result, in float64 on the CPU, where simulations run."""
-    return copy.deepcopy(as_model(result, data)).cpu()
+    """A copy of the model of a result, in float64 on the CPU, where simulations run.
+
+    Raises:
+        ValueError: for a table that speaks of the log's situations alone.
+    """
+    model = copy.deepcopy(as_model(result, data)).cpu()
+    if isinstance(model.mechanism, ObservedPayoffs):
+        raise ValueError(
+            "expected a mechanism that speaks of situations which a change may bring about; found a table of "
+            "the log's alone, as di.one_step makes; pass the fit itself"
+        )
+    return model
 
 
 def examined(

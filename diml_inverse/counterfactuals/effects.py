@@ -28,7 +28,8 @@ class Predicted:
         low: lower end of the interval; NaN without parameter draws.
         high: upper end. Half-widths are those of the 2.5 % and 97.5 % quantiles over parameter draws (every
             draw plays with the same random numbers), with 1.96 Monte-Carlo errors added in quadrature.
-        monte_carlo: standard error of `value` from the finite number of simulated episodes.
+        monte_carlo: standard error of `value` from the finite number of simulated episodes; NaN of a single
+            one, and then not in the interval.
     """
 
     value: Float[Tensor, "*k"]
@@ -50,7 +51,7 @@ class Predicted:
         drawn, tails = draws.detach().numpy(), (0.025, 0.975)
         low, high = torch.as_tensor(np.quantile(drawn, tails, axis=0, method="weibull"))  # unbiased tails
         down, up = (value - low).clamp(min=0), (high - value).clamp(min=0)
-        simulated = NORMAL * monte_carlo
+        simulated = NORMAL * monte_carlo.nan_to_num(nan=0.0)  # unknown of a single episode
         return cls(
             value, value - torch.hypot(down, simulated), value + torch.hypot(up, simulated), monte_carlo
         )
@@ -160,6 +161,7 @@ class Counterfactual:
             if self.draws
             else ("no intervals (they need data=, draws and from 1 to 5,000 free parameters)")
         )
+        unknown = "; error of simulating not known from one episode" if self.episodes == 1 else ""
         lines += [
             f"licence: {self.licence}",
             f"choices in contexts without support in the log: {self.licence.outside[0]:.1%} without the "
@@ -167,7 +169,7 @@ class Counterfactual:
             *([] if self.licence.directions else ["null directions of the information were not looked at"]),
             "",
             f"choice probabilities in the long run (last quarter of {self.horizon} steps, {self.episodes} "
-            f"episodes); {intervals}",
+            f"episodes); {intervals}{unknown}",
             f"  {'agent':<14}{'action':>6}{'without':>10}{'changed':>10}{'effect':>10}"
             f"{'interval':>22}{'simulation':>12}",
         ]

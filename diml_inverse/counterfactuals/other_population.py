@@ -43,6 +43,9 @@ def other_learner(learner: LearnerRule, num_agents: int) -> LearnerRule:
         ValueError: if agents have parameters of their own.
     """
     try:
+        for name, parameter in learner.learner_parameters().items():
+            if parameter().ndim == 2 and len(parameter()) > 1:
+                raise ValueError(f"{name} is each agent's own")
         return _rebuilt(learner, (learner.num_actions[0],) * num_agents)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(

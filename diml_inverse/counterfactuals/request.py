@@ -60,6 +60,7 @@ def scenario_of(
     sizes = model.mechanism.num_actions
     if num_agents is not None and not isinstance(data, PopulationDataset):
         sizes = (sizes[0],) * num_agents
+    known = len(sizes) if len(sizes) == len(model.mechanism.num_actions) else 1
     open_sizes = learner.num_actions if isinstance(learner, LearnerRule) else sizes
     return Scenario(
         mechanism=_as_change(mechanism, model),
@@ -67,7 +68,7 @@ def scenario_of(
         num_agents=num_agents,
         available=None if available is None else _open(available, open_sizes),
         toll=None if toll is None else checked_rates(toll, open_sizes),
-        numeraire=None if numeraire is None else _numeraire(numeraire, 1 if num_agents else len(sizes)),
+        numeraire=None if numeraire is None else _numeraire(numeraire, known),
         data=data if initial else None,
         conditions=Conditions.of(data, model),
         situations=_situations(result, model, data),
@@ -166,7 +167,11 @@ def _numeraire(value: float | list[float] | tuple[float, ...], agents: int) -> F
     if given.numel() not in (1, agents) or not bool((given > 0).all() and given.isfinite().all()):
         raise ValueError(
             "numeraire: expected a number above 0, the money that one unit of recovered payoff is worth"
-            + (f", or one for each of {agents} agents" if agents > 1 else ", for all agents alike")
+            + (
+                f", or one for each of {agents} agents"
+                if agents > 1
+                else ", for all agents where they change"
+            )
             + f"; found {value}; 1.0 says that payoffs are in money"
         )
     return given.reshape(()) if given.numel() == 1 else given.reshape(-1, 1)

@@ -23,23 +23,21 @@ class ObservedPayoffs(Mechanism):
     Args:
         family: whose statistic, roles and symmetry say what a situation is; a copy is held.
         contexts: distinct situations.
-        kept: which of them have cells, [U]; others pay 0.
-        elsewhere: what situations pay that are not among them.
+        kept: which of them have cells, [U]. Others, and situations that are not among them, pay 0.
     """
 
-    def __init__(
-        self, family: Mechanism, contexts: Contexts, kept: Bool[Tensor, " U"], *, elsewhere: float = 0.0
-    ):
+    def __init__(self, family: Mechanism, contexts: Contexts, kept: Bool[Tensor, " U"]):
         super().__init__(family.num_actions, roles=family.roles)
         self.symmetric, self.context_size = family.symmetric, family.context_size
         self.family = copy.deepcopy(family).requires_grad_(False)
         with torch.no_grad():
             table = family.payoff_table(contexts).double()
+        self.to(contexts.agent.device)
         cell = (kept[:, None] & self.mask[contexts.agent]).nonzero()
         self.cells = nn.Parameter(table[cell[:, 0], cell[:, 1]].clone())
         self.register_buffer("row", cell[:, 0], persistent=False)
         self.register_buffer("action", cell[:, 1], persistent=False)
-        self._known, self._memory, self._elsewhere = contexts, Memory(), elsewhere
+        self._known, self._memory = contexts, Memory()
 
     def statistic(self, actions: Int[Tensor, "*b n"]) -> Num[Tensor, "*b n F"]:
         """The family's."""
@@ -55,12 +53,18 @@ class ObservedPayoffs(Mechanism):
         statistic: Num[Tensor, "U F"],
         context: Float[Tensor, "U d"] | None = None,
     ) -> Float[Tensor, "U A"]:
-        """The cells of each situation."""
+        """The cells of each situation; 0 where there are none."""
         known = self._known.agent.shape[0]
         table = self.cells.new_zeros(known + 1, self.mask.shape[1])
-        table[known] = self._elsewhere
         table = table.index_put((self.get_buffer("row"), self.get_buffer("action")), self.cells)
         return table[self._memory(self._rows, agent, statistic, context)]
+
+    def has_cells(self, contexts: Contexts) -> Bool[Tensor, " V"]:
+        """Which situations have cells."""
+        place = rows_among(self._known, contexts)
+        kept = torch.zeros(self._known.agent.shape[0] + 1, dtype=torch.bool, device=place.device)
+        kept[self.get_buffer("row")] = True
+        return kept[place]
 
     def _rows(self, agent: Tensor, statistic: Tensor, context: Tensor | None) -> Int[Tensor, " U"]:
         """Which of the known situations each is; one past the last for others."""

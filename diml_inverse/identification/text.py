@@ -9,8 +9,10 @@ from torch import Tensor
 
 from diml_inverse.identification.null_directions import Direction
 from diml_inverse.identification.unseen_directions import SPARE
-from diml_inverse.identification.verdicts import NOT, identified_in, moved_by
+from diml_inverse.identification.verdicts import NOT, identified_in, moved_by, slope_of
+from diml_inverse.parameters import LearnerParameter
 from diml_inverse.summary import WIDEST
+from diml_inverse.uncertainty.intervals import less_mean
 
 if TYPE_CHECKING:
     from diml_inverse.identification.identify import Identification
@@ -94,32 +96,30 @@ def _error(found: "Identification", slope: Float[Tensor, " P"]) -> str:
 def _parameters(found: "Identification") -> list[str]:
     """Every free learner parameter in its own domain, by the delta method."""
     lines = []
-    names = [name for name, _ in found.parameters]
-    sizes = [size for _, size in found.parameters]
     for name, module in found.model.learner.learner_parameters().items():
         if not module.free:
             values = ", ".join(f"{v:.4g}" for v in module().detach().reshape(-1).tolist()[:WIDEST])
             lines.append(f"  {name:<30}{values}  known")
             continue
-        raw = next(p for p in module.parameters() if p.requires_grad)
-        first = sum(sizes[: names.index(f"learner.{name}.raw")])
-        values = module().reshape(-1)
-        slopes = torch.autograd.grad(values.sum(), raw)[0].reshape(
-            -1
-        )  # each value has a coordinate of its own
-        for k, (value, slope) in enumerate(zip(values.tolist(), slopes.tolist(), strict=True)):
+        values, labels = _values(found, name, module)
+        for k, (value, who) in enumerate(zip(values, labels, strict=True)):
             if k == WIDEST:
-                lines.append(f"  ... {len(values) - WIDEST} more")
+                lines.append(f"  ... {len(labels) - WIDEST} more")
                 break
-            whole = found.information.new_zeros(found.information.shape[0])
-            whole[first + k] = slope
-            agent, action = divmod(k, module().shape[1]) if module.of_actions else (k, None)
-            who = f"{name} of {found.data.agents[agent]}" if len(values) > 1 else name
-            who += "" if action is None else f", action {action}"
-            error = _error(found, whole)
-            told = NOT if error == NOT else f"{value:.4g}  (s.e. {error})"
+            error = _error(found, slope_of(found, value))
+            told = NOT if error == NOT else f"{float(value.detach()):.4g}  (s.e. {error})"
             lines.append(f"  {who:<30}{told}")
     return lines or ["  none"]
+
+
+def _values(found: "Identification", name: str, module: LearnerParameter) -> tuple[Tensor, list[str]]:
+    """A learner parameter's values, and whose they are; of own actions less their mean."""
+    agents, exists = found.data.agents, found.model.learner.mask
+    if module.of_actions:
+        labels = [f"{name} of {agents[i]}, action {a} less mean" for i, a in exists.nonzero().tolist()]
+        return less_mean(module(), exists)[exists], labels
+    values = module().reshape(-1)
+    return values, [f"{name} of {agent}" for agent in agents] if len(values) > 1 else [name]
 
 
 def _payoffs(found: "Identification") -> list[str]:

@@ -134,7 +134,7 @@ def gradient_of(
                 f"{contrast.name}: expected a function of the mechanism that gives one number as a tensor; "
                 f"found {type(value).__name__}; keep to torch operations, so that it can be differentiated"
             )
-        return float(value.detach()), _slope(found, value.reshape(())), None
+        return float(value.detach()), slope_of(found, value.reshape(())), None
     weights = contrast.weights(model.mechanism)
     if contrast.others is None:
         rows, share = _met_by(found, int(contrast.agent or 0))
@@ -150,14 +150,15 @@ def gradient_of(
     wanted = wanted.index_put((rows.to(wanted.device),), share.to(wanted.device), accumulate=True)
     table = wanted[:, None] * weights
     value = (model.mechanism.payoff_table(contexts) * table).sum()
-    return float(value.detach()), _slope(found, value), _in_cells(found.cells, contexts, table)
+    return float(value.detach()), slope_of(found, value), _in_cells(found.cells, contexts, table)
 
 
-def _slope(found: "Identification", value: Tensor) -> Float[Tensor, " P"]:
+def slope_of(found: "Identification", value: Tensor) -> Float[Tensor, " P"]:
+    """How a number moves with the free coordinates."""
     parameters = [p for p in found.model.parameters() if p.requires_grad]
     slopes: list[Tensor | None] = [None] * len(parameters)
     if value.requires_grad:
-        slopes = list(torch.autograd.grad(value, parameters, allow_unused=True))
+        slopes = list(torch.autograd.grad(value, parameters, allow_unused=True, retain_graph=True))
     return flat(slopes, parameters).double()
 
 

@@ -68,7 +68,7 @@ class ActorCritic(BatchRule, SoftmaxRule):
         innovation: gain of the correction by what was actually chosen (see `Batched`); None for none.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for a share outside [0, 1], a step size or an entropy below 0, batches of one step to be
             normalised, or a free parameter that no choice depends on; on use, if the log carries no marks and
             `every` is None.

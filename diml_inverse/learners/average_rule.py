@@ -39,8 +39,8 @@ def require_weight(**parameters: LearnerParameter) -> None:
         ValueError: naming the argument.
     """
     for name, parameter in parameters.items():
-        if bool((parameter().detach() < 0).any()):
+        if not parameter.domain[0] >= 0:
             raise ValueError(
                 f"{name}: expected a number of steps, 0 or more; found {parameter.value}; "
-                f"check the value, e.g. {name}=di.Fixed(1.0)"
+                f"check the value, e.g. {name}=di.Fixed(1.0) or di.Positive(1.0)"
             )

@@ -143,7 +143,7 @@ class LearnerRule(nn.Module, abc.ABC):
         return self.log_policy(state).exp()
 
     def constant_state(self, value: Float[Tensor, "..."], episodes: int) -> Float[Tensor, "E n A"]:
-        """Attractions that are the same for every action."""
+        """Attractions of () for all, (n, 1) for each agent, or (n, A) for each own action."""
         return value.expand(episodes, *self.mask.shape)
 
     def stand_in(self) -> "LearnerRule | None":

@@ -44,7 +44,7 @@ class EWA(AverageRule):
         exploration: e, the share of uniform choice; none by default.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for a share outside [0, 1], or a negative initial experience or inverse temperature; for a
             free initial value that all actions share, which cancels in the policy.
 

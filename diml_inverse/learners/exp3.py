@@ -26,7 +26,7 @@ class Exp3(PolicyDrivenRule):
         exploration: e, the share of uniform choice; none by default.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for an exploration outside [0, 1], or a step size or an implicit exploration below 0.
 
     References:

@@ -24,10 +24,10 @@ class FAQ(PolicyDrivenRule):
         inverse_temperature: beta. The payoffs' scale and beta are not separately identified.
         threshold: choice probability up to which the full step is taken, in (0, 1].
         exploration: e, the share of uniform choice; none by default.
-        initial: Q before the first step, the same for all actions; 0 by default.
+        initial: Q before the first step, the same for all actions or one per own action; 0 by default.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for a share outside [0, 1], a threshold of 0, or an inverse temperature below 0.
 
     References:

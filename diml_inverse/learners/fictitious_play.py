@@ -34,7 +34,7 @@ class FictitiousPlay(AverageRule):
         exploration: e, the share of uniform choice; none by default.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for a forgetting or an exploration outside [0, 1], or a negative prior weight or inverse
             temperature; for a free initial value that all actions share, which cancels in the policy.
 

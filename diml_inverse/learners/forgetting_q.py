@@ -21,10 +21,10 @@ class ForgettingQ(QRule):
         inverse_temperature: beta. The payoffs' scale and beta are not separately identified.
         forgetting: share of the value of an action not taken that is lost at each step, in [0, 1].
         exploration: e, the share of uniform choice; none by default.
-        initial: Q before the first step, the same for all actions; 0 by default.
+        initial: Q before the first step, the same for all actions or one per own action; 0 by default.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for a step size, a forgetting or an exploration outside [0, 1], or an inverse temperature
             below 0; for a free initial value where it cancels in the policy.
 

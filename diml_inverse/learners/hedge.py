@@ -28,7 +28,7 @@ class Hedge(LinearRule, SoftmaxRule):
         optimism: weight of the prediction, 0 or more; 1 is optimistic Hedge, None (plain) keeps no P.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for a share outside [0, 1], or a step size or an optimism below 0.
 
     References:

@@ -9,7 +9,7 @@ from diml_inverse.learners.q_rule import QRule
 class LogitQ(QRule):
     """Q <- (1 - step_size) Q + step_size u(., c) for all own actions; arguments as in `QRule`.
 
-    The initial value cancels in the policy: a free one is refused.
+    An initial value that all actions share cancels in the policy: a free one is refused.
 
     References:
         An & Du (2026), arXiv 2601.17678, equation of the Boltzmann-Q learner.

@@ -35,7 +35,7 @@ class PolicyDrivenRule(SoftmaxRule, abc.ABC):
         numbers: other parameters by name.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for a share outside [0, 1].
     """
 

@@ -20,7 +20,7 @@ class PolicyGradient(PolicyDrivenRule):
         exploration: e, the share of uniform choice; none by default.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for an exploration outside [0, 1], or a step size below 0.
 
     References:

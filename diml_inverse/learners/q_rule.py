@@ -30,7 +30,7 @@ class QRule(LinearRule, SoftmaxRule, abc.ABC):
         initial: Q before the first step, the same for all actions or one per own action; 0 by default.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for a step size or an exploration outside [0, 1], or an inverse temperature below 0; for a
             free initial value where it cancels in the policy.
     """

@@ -33,7 +33,7 @@ class RegretRule(ProportionalRule, abc.ABC):
             positive, as w does to 0. None: R+ itself, the rule.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for an exploration outside [0, 1].
     """
 

@@ -26,7 +26,7 @@ class Reinforce(PolicyDrivenRule):
         exploration: e, the share of uniform choice; none by default.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for a share outside [0, 1], or a step size below 0.
 
     References:

@@ -42,10 +42,10 @@ class ReplayedQ(SoftmaxRule):
         exploration: e_t: a number (`Fixed`, `Bounded`), a `LinearSchedule` of numbers known or fitted, or
             any map from steps to shares.
         forgetting: share of the memory lost at each step; 0 by default.
-        initial: Q before the first step, the same for all actions; 0 by default.
+        initial: Q before the first step, the same for all actions or one per own action; 0 by default.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for a share outside [0, 1], or an inverse temperature below 0; on use, for a map whose
             values are outside [0, 1].
 

@@ -26,11 +26,11 @@ class RothErev(LinearRule, ProportionalRule):
     Args:
         num_actions: number of actions of each agent.
         forgetting: share of the propensities lost at each step, in [0, 1]; 0 by default.
-        initial: q_0, the same for all actions, above 0, in units of payoff; 1 by default.
+        initial: q_0, one for all actions or one per own action, above 0, in units of payoff; 1 by default.
         exploration: e, the share of uniform choice; none by default.
 
     Raises:
-        TypeError: for a plain number in place of `Fixed`, `Positive` or `Bounded`.
+        TypeError: for a plain number in place of `Fixed`, `Real`, `Positive` or `Bounded`.
         ValueError: for a share outside [0, 1], or an initial propensity that is not above 0.
 
     References:
@@ -55,10 +55,11 @@ class RothErev(LinearRule, ProportionalRule):
         exploration = exploration or Fixed(0.0)
         require_parameters(forgetting=forgetting, initial=initial, exploration=exploration)
         require_shares(forgetting=forgetting, exploration=exploration)
-        if not bool((initial().detach() > 0).all()):
+        if not (initial.domain[0] >= 0 and bool((initial().detach() > 0).all())):
             raise ValueError(
                 f"initial: expected a propensity above 0; found {initial.value}; give the propensity of each "
-                "action before the first step in units of payoff, e.g. initial=di.Fixed(1.0)"
+                "action before the first step in units of payoff, e.g. initial=di.Fixed(1.0) or "
+                "di.Positive(1.0)"
             )
         self.forgetting, self.initial, self.exploration = forgetting, initial, exploration
 

@@ -17,8 +17,8 @@ def first_attractions(dataset: EpisodeDataset) -> list[list[float]] | None:
     """Logarithms of how often each own action was an agent's first, less their mean, [n, A].
 
     Rules whose attractions start alike choose uniformly at first. None if the log does not contradict this
-    (Pearson's chi-squared over all agents, at `UNLIKELY`), if there are more than `APART` numbers, or if
-    actions are closed or agents absent at the first step.
+    (Pearson's chi-squared over all agents, at `UNLIKELY`), if agents times the most actions of one are more
+    than `APART`, or if actions are closed or agents absent at the first step.
 
     References:
         Camerer & Ho (1999), Econometrica 67, section 2.4 (initial attractions are estimated, not assumed).
@@ -31,7 +31,8 @@ def first_attractions(dataset: EpisodeDataset) -> list[list[float]] | None:
     exists = torch.arange(width) < torch.tensor(sizes)[:, None]
     expected = (weights.sum(1, keepdim=True) / exists.sum(1, keepdim=True)).expand_as(weights)
     statistic = float(((weights - expected).square() / expected)[exists].sum())
-    if chi2.sf(statistic, int(exists.sum()) - len(sizes)) > UNLIKELY:
+    freedom = int(exists.sum()) - len(sizes)
+    if freedom == 0 or chi2.sf(statistic, freedom) > UNLIKELY:
         return None
     logs = torch.where(exists, (weights + 0.5).log(), 0.0)
     logs = torch.where(exists, logs - logs.sum(1, keepdim=True) / exists.sum(1, keepdim=True), 0.0)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import t as student
 
+from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.optimizers import LBFGS
 from diml_inverse.selecting.candidates import Candidate, episode_scores
@@ -131,7 +132,8 @@ def adequacy(
     """
     if not 0 < level < 1:
         raise ValueError(f"level: expected a probability between 0 and 1; found {level}; e.g. 0.05")
-    past, halves = surprises(data, result)
+    model = as_model(result, data)
+    past, halves = surprises(data, model)
     ahead = math.nan
     found = {
         PAST: past.largest(draws=DRAWS, seed=seed),
@@ -139,11 +141,11 @@ def adequacy(
     }
     skipped = {}
     try:
-        found[CURVES] = learning_curves(data, result, seed=seed).largest()
+        found[CURVES] = learning_curves(data, model, seed=seed).largest()
     except (TypeError, ValueError) as error:
         skipped[CURVES] = str(error).split(";")[0]
     try:
-        found[MEMORY], ahead = _against_memory(data, result, folds=folds, seed=seed)
+        found[MEMORY], ahead = _against_memory(data, model, folds=folds, seed=seed)
     except (TypeError, ValueError) as error:
         skipped[MEMORY] = str(error).split(";")[0]
     adjusted = holm([p for _, p, _ in found.values()])
@@ -169,7 +171,7 @@ def holm(p_values: list[float]) -> list[float]:
 
 
 def _against_memory(
-    data: EpisodeDataset, result: Fitted, *, folds: int, seed: int
+    data: EpisodeDataset, model: LearningDynamics, *, folds: int, seed: int
 ) -> tuple[tuple[float, float, str], float]:
     """How clearly a memory is ahead on held-out episodes: statistic, p value, which, and nats per choice.
 
@@ -179,7 +181,6 @@ def _against_memory(
     """
     if data.num_episodes < 2 * folds:
         raise ValueError(f"expected at least {2 * folds} episodes for {folds} folds")
-    model = as_model(result, data)
     if not isinstance(model.mechanism.optimizer, LBFGS):
         raise ValueError("networks are not refitted here; `select` compares them with memories")
     pairs = data.folds(folds, seed=seed)

@@ -83,7 +83,10 @@ class Covariance:
         return Estimate.around(value, wide, identified, level=level, freedom=self.freedom)
 
     def sees(self, rows: Float[Tensor, "k P"]) -> Tensor:
-        """Which gradients lie in the identified space, [k]: as `identify` says."""
+        """Which gradients lie in the identified space, [k].
+
+        As `identify` says, but that learner parameters at the edge of their domain are held.
+        """
         return self.space.strays(rows) <= STRAYS
 
     def learner_parameters(self, *, level: float = 0.95) -> dict[str, Estimate]:

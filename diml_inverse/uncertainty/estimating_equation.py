@@ -11,6 +11,7 @@ from torch import Tensor
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.identification.null_space import NullSpace, null_space
+from diml_inverse.parameters import Real
 from diml_inverse.uncertainty.policy_jacobians import HELD, flat
 from diml_inverse.uncertainty.score_matrices import (
     Fitted,
@@ -66,7 +67,7 @@ class EstimatingEquation:
         if not any(p.numel() for _, p in free_parameters(model)):
             raise ValueError(
                 "expected a fit with something estimated; found no free parameters; make a learner parameter "
-                "Positive or Bounded, or take a mechanism with payoffs to estimate"
+                "Real, Positive or Bounded, or take a mechanism with payoffs to estimate"
             )
         size = sum(p.numel() for _, p in free_parameters(model))
         each = None
@@ -128,12 +129,14 @@ def _without_edges(information: Float[Tensor, "P P"], model: LearningDynamics) -
     """No information on learner parameters that have run to the edge of their domain: they are held there.
 
     A logarithm or logit on its way to infinity has a flat likelihood: a normal spread of it means nothing.
+    Numbers searched as they are (`Real`) have a unit, in which no information is small or large.
     """
+    plain = {f"learner.{k}.raw" for k, p in model.learner.learner_parameters().items() if isinstance(p, Real)}
     kept = torch.ones(len(information), dtype=information.dtype, device=information.device)
     at = 0
     for name, parameter in free_parameters(model):
         own = slice(at, at + parameter.numel())
-        if name.startswith("learner.") and name.endswith(".raw"):
+        if name.startswith("learner.") and name.endswith(".raw") and name not in plain:
             kept[own] = (information.diagonal()[own] > FAINT).to(kept.dtype)
         at = own.stop
     return kept[:, None] * information * kept

@@ -74,7 +74,13 @@ def wald_test(
         Hotelling (1931), Annals of Mathematical Statistics 2.
     """
     value, rows = jacobian(covariance.model, function)
-    value = value.reshape(-1)
+    told = value.reshape(-1).isfinite() & rows.isfinite().all(1)
+    value, rows = value.reshape(-1)[told], rows[told]
+    if not bool(told.any()):
+        raise ValueError(
+            f"{name}: expected contrasts that the log identifies; found no finite number among them, as of "
+            "situations that the log does not show; ask about situations that it shows"
+        )
     if not bool(rows.any()):
         raise ValueError(
             f"{name}: expected contrasts that were estimated; found that none moves with what was: it holds "

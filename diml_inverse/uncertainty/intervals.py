@@ -108,10 +108,17 @@ def jacobian(
 
 
 def learner_estimates(covariance: "Covariance", *, level: float) -> dict[str, Estimate]:
-    """Each free learner parameter by name; the ends of intervals are mapped from the search's coordinate."""
+    """Each free learner parameter by name; the ends of intervals are mapped from the search's coordinate.
+
+    Of one with a value for each own action, the values less their mean over own actions, [n, A]: their level
+    cancels under most rules.
+    """
     found = {}
     for name, parameter in covariance.model.learner.learner_parameters().items():
         if not parameter.free:
+            continue
+        if parameter.of_actions:
+            found[name] = _of_actions(covariance, name, level)
             continue
 
         def searched(model: LearningDynamics, name: str = name) -> Tensor:
@@ -125,6 +132,25 @@ def learner_estimates(covariance: "Covariance", *, level: float) -> dict[str, Es
         low, high = (_mapped(parameter, end) for end in (raw.low, raw.high))
         found[name] = Estimate(natural.value, natural.standard_error, low, high, natural.identified, level)
     return found
+
+
+def less_mean(values: Float[Tensor, "n A"], exists: Bool[Tensor, "n A"]) -> Float[Tensor, "n A"]:
+    """Values of own actions less their mean over those that an agent has; 0 beyond."""
+    own = torch.where(exists, values, 0.0)
+    return torch.where(exists, own - own.sum(1, keepdim=True) / exists.sum(1, keepdim=True), 0.0)
+
+
+def _of_actions(covariance: "Covariance", name: str, level: float) -> Estimate:
+    """A parameter of own actions less its mean; NaN beyond an agent's actions."""
+    exists = covariance.model.learner.mask
+    found = covariance.of(
+        lambda model: less_mean(model.learner.learner_parameters()[name](), model.learner.mask), level=level
+    )
+    shown = {
+        part: torch.where(exists, getattr(found, part), torch.nan)
+        for part in ("value", "standard_error", "low", "high")
+    }
+    return Estimate(**shown, identified=found.identified & exists, level=level)
 
 
 @torch.no_grad()

@@ -54,7 +54,9 @@ def payoff_differences(
 ) -> PayoffDifferences:
     """The table for the situations of a log (of the same agents and actions)."""
     contexts = covariance.model.contexts(data)
-    mask = covariance.model.mechanism.mask[contexts.agent]
+    situations = Situations.of(data, contexts)
+    met = (situations.visits.sum(1) > 0).to(contexts.agent.device)  # not those of padding alone
+    mask = covariance.model.mechanism.mask[contexts.agent] & met.unsqueeze(1)
 
     def differences(model: LearningDynamics) -> Tensor:
         return own_differences(model, contexts)
@@ -65,7 +67,7 @@ def payoff_differences(
         for name in ("value", "standard_error", "low", "high")
     }
     estimate = Estimate(**shown, identified=(found.identified & mask).cpu(), level=level)
-    return PayoffDifferences(Situations.of(data, contexts), estimate)
+    return PayoffDifferences(situations, estimate)
 
 
 def own_differences(model: LearningDynamics, contexts: Contexts) -> Tensor:

@@ -11,7 +11,7 @@ from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.mechanisms.base import Contexts
 from diml_inverse.results import FitResult
-from diml_inverse.same_log import require_log_of
+from diml_inverse.same_log import require_same_agents, warn_of_other_choices
 from diml_inverse.uncertainty.policy_jacobians import (
     HELD,
     Coordinates,
@@ -50,13 +50,15 @@ def as_model(fitted: Fitted, data: EpisodeDataset | None = None) -> LearningDyna
     elif isinstance(fitted, FitResult):
         model = LearningDynamics(fitted.mechanism, fitted.learner)
         if data is not None:
-            require_log_of(fitted, data, stacklevel=3)
+            require_same_agents(fitted, data)
     else:
         raise TypeError(f"result: expected a fit, or its model; found {type(fitted).__name__}; use di.fit's")
     device = model.learner.mask.device if data is None else data.device
     tensors = [*model.parameters(), model.learner.mask]
     if any(t.device != device or t.dtype not in (torch.float64, torch.bool) for t in tensors):
         model = copy.deepcopy(model).to(device, torch.float64)
+    if isinstance(fitted, FitResult) and data is not None:
+        warn_of_other_choices(fitted, data, model)
     return model
 
 

@@ -79,6 +79,13 @@ class Cell:
         """As it stands in the rows."""
         return f"{self.family} {self.rule} {self.learner} {self.episodes}"
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Covariances that are compared."""
+        if self.family == "network":
+            return (ONE_STEP,)
+        return ("posterior", *KINDS, ONE_STEP) if self.family.startswith("evidence") else KINDS
+
     def game(self, seed: int = 0) -> Any:
         """The true mechanism; of shrunk tables another in each replication."""
         if self.family == "evidence":
@@ -163,10 +170,8 @@ def replicate(cell: Cell, seed: int) -> dict[str, Any]:
         return torch.cat([payoffs, *own])
 
     record: dict[str, Any] = {"cell": cell.name, "seed": seed, "status": status, "truth": truth.tolist()}
-    shrunk = cell.family.startswith("evidence")
-    kinds = (*["posterior"] * shrunk, *KINDS) if cell.family != "network" else ()
-    equation = EstimatingEquation.of(data, model) if kinds else None
-    for kind in (*kinds, *[ONE_STEP] * (shrunk or not kinds)):
+    equation = None if cell.kinds == (ONE_STEP,) else EstimatingEquation.of(data, model)
+    for kind in cell.kinds:
         try:
             if kind == ONE_STEP:
                 found = di.covariance(data, di.one_step(data, model), "sandwich").of(numbers)

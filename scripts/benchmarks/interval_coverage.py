@@ -22,7 +22,7 @@ from typing import Annotated, Any
 import joblib
 import numpy as np
 import typer
-from coverage_cells import CELLS, HORIZON, KINDS, ONE_STEP, replicate
+from coverage_cells import CELLS, HORIZON, replicate
 from rich.console import Console
 from rich.progress import track
 
@@ -113,7 +113,13 @@ def main(
     rows_path = out.with_name(out.stem + "_rows.jsonl")
     out.parent.mkdir(parents=True, exist_ok=True)
     done = read(rows_path)
-    missing = [(name, seed) for seed in seeds for name in names if (name, seed) not in done]
+    missing = [
+        (name, seed)
+        for seed in seeds
+        for name in names
+        if not set(CELLS[name].kinds)
+        <= set(done.get((name, seed), ()))  # not run, or before a kind was added
+    ]
     tasks = (joblib.delayed(replicate)(CELLS[name], seed) for name, seed in missing)
     runs: Any = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(tasks)
     console = Console(stderr=True)
@@ -125,8 +131,7 @@ def main(
     table = []
     for name in names:
         rows = [done[name, seed] for seed in seeds]
-        kinds = [kind for kind in ("posterior", *KINDS, ONE_STEP) if kind in rows[0]]
-        table += [summarise(name, kind, rows) for kind in kinds]
+        table += [summarise(name, kind, rows) for kind in CELLS[name].kinds]
     print(write(table, out))
 
 

@@ -178,7 +178,7 @@ def test_payoffs_of_another_number_of_agents_are_in_money():
     found = {n: di.counterfactual(truth, numeraire=n, **numbers).payoff_effect.value for n in (1.0, 2.0)}
     assert float(found[1.0]) != 0.0
     torch.testing.assert_close(found[2.0], 2 * found[1.0])
-    with pytest.raises(ValueError, match=r"for all agents alike; found \[1.0, 2.0\]"):
+    with pytest.raises(ValueError, match=r"for all agents where they change; found \[1.0, 2.0\]"):
         di.counterfactual(truth, numeraire=[1.0, 2.0], **numbers)
 
 

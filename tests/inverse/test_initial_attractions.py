@@ -7,7 +7,7 @@ import torch
 import diml_envs
 import diml_inverse as di
 from diml_inverse import Bounded, Fixed, Positive, Real
-from diml_inverse.learners import EWA, BanditQ, FictitiousPlay, ForgettingQ, LogitQ
+from diml_inverse.learners import EWA, BanditQ, FictitiousPlay, ForgettingQ, LogitQ, RothErev
 from diml_inverse.mechanisms import TabularJoint
 from diml_inverse.selecting.first_choices import first_attractions
 from diml_inverse.selecting.menu import default_learners
@@ -73,6 +73,23 @@ def test_values_by_action_are_for_initial_values_alone_and_of_these_agents_actio
         di.LearningDynamics(mechanism, RULES["logit-Q"][0](Fixed([[0.0, 1.0]] * 2)))
 
 
+def test_lists_of_unequal_length_and_weights_that_may_turn_negative_are_refused():
+    with pytest.raises(ValueError, match="of equal length; found"):
+        Real([[0.0, 0.0], [0.0, 0.0, 0.0]])
+    with pytest.raises(ValueError, match="prior_weight: expected a number of steps, 0 or more"):
+        FictitiousPlay(SIZES, **ONE, prior_weight=Real(1.0))
+    with pytest.raises(ValueError, match="initial: expected a propensity above 0"):
+        RothErev(SIZES, initial=Real(1.0))
+    assert RothErev(SIZES, initial=Positive(1.0)).initial.free
+
+
+def test_other_numbers_of_agents_need_a_rule_of_their_own():
+    rule = LogitQ((3, 3), **ONE, step_size=Fixed(0.3), initial=Fixed([[0.0, 1.0, 0.0]] * 2))
+    model = di.LearningDynamics(di.mechanisms.Congestion((3, 3)), rule).double()
+    with pytest.raises(ValueError, match="initial is each agent's own.*pass learner= a rule for 4 agents"):
+        di.counterfactual(model, num_agents=4, episodes=2, horizon=3, force=True)
+
+
 def test_a_real_number_is_searched_as_it_is():
     parameter = Real([-2.0, 3.0])
     assert parameter().tolist() == [[-2.0], [3.0]] and parameter.free and not parameter.at_bound()
@@ -96,6 +113,7 @@ def test_attractions_that_first_choices_ask_for_by_hand():
     half = (np.log(40.5) - np.log(0.5)) / 2
     np.testing.assert_allclose(found, [[half, -half], [0.0, 0.0]], atol=1e-12)
     assert first_attractions(of_first_choices([[22, 18], [20, 20]])) is None  # chi-squared .4 of 2
+    assert first_attractions(of_first_choices([[40], [40]])) is None  # nothing to choose
     assert first_attractions(of_first_choices([[70, *[0] * 6], [10] * 7])) is None  # 14 numbers
 
 
@@ -151,12 +169,28 @@ def test_what_is_estimated_is_named_saved_and_given_intervals(tmp_path):
     result = di.fit(data, TabularJoint((2, 2), ridge=1.0), rule, progress=False)
     loaded = di.load_result(result.save(tmp_path / "fit"))
     torch.testing.assert_close(loaded.learner.initial(), result.learner.initial())
-    text = di.identify(data, result).summary()
-    assert "initial of agent_1, action 0" in text
+    assert "initial of agent_1, action 0 less mean" in di.identify(data, result).summary()
     found = di.covariance(data, result).learner_parameters()["initial"]
-    assert found.value.shape == (4,)
-    ends = found.low[found.identified], found.high[found.identified]
-    assert bool((ends[0] < ends[1]).all())
+    assert found.value.shape == (2, 2) and bool(found.identified.all())
+    torch.testing.assert_close(found.value.sum(1), torch.zeros(2, dtype=torch.float64))
+    first = result.learner.initial().detach()
+    torch.testing.assert_close(2 * found.value[:, 0], gap(first))
+    assert bool((found.low < found.value).all() and (found.value < found.high).all())
+
+
+def test_standard_errors_do_not_depend_on_the_payoffs_unit():
+    """Payoffs a hundred times as large, and an inverse temperature a hundredth: the same play."""
+    data, _ = believers(60, seed=2)
+    errors = []
+    for unit in (1.0, 100.0):
+        rule = ForgettingQ(
+            (2, 2), inverse_temperature=Fixed(2.0 / unit), step_size=Fixed(0.3), forgetting=Fixed(0.1),
+            initial=Real([[0.0, 0.0]] * 2),
+        )  # fmt: skip
+        result = di.fit(data, TabularJoint((2, 2), ridge=1.0 / unit**2), rule, progress=False)
+        found = di.covariance(data, result, "hessian").of(lambda m: m.mechanism.deviation_payoffs([[0, 1]]))
+        errors.append(found.standard_error / unit)
+    torch.testing.assert_close(errors[1], errors[0], rtol=1e-2, atol=0)
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """One step from a biased fit: by hand for a logit, none at the maximum, and intervals that cover."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,48 @@ def test_situations_that_the_log_does_not_show_are_not_identified():
     met, not_met = found.identified[:2, 0], found.identified[2, 0]
     assert bool(met.all()) and not bool(not_met.any())
     assert bool(found.value[2, 0].isnan().all()) and bool(found.standard_error[2, 0].isnan().all())
+
+
+def test_situations_of_padding_alone_are_not_identified_either():
+    """Short episodes are filled up with action 0, which nobody took."""
+    actions = np.random.default_rng(0).integers(1, 3, size=(8, 12, 2))
+    data = di.TrajectoryDataset.from_arrays(actions, (3, 3), lengths=[12, 6] * 4)
+    fit = di.fit(data, TabularJoint((3, 3), ridge=1.0), known(LogitQ), progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sure = di.covariance(data, di.one_step(data, fit))
+    assert not bool(sure.of(gaps).identified[0].any()) and bool(sure.of(gaps).identified[1].all())
+    found = sure.payoff_differences(data)
+    met = found.situations.visits.sum(1) > 0
+    assert not bool(met.all()) and bool(found.estimate.value[~met].isnan().all())
+
+
+def test_a_fit_too_far_off_is_warned_of_or_refused():
+    data = played(LogitQ, episodes=200, seed=4)
+    far = di.fit(data, TabularJoint((3, 3), ridge=3000.0), known(LogitQ), progress=False)
+    with pytest.warns(UserWarning, match="a second step would add"):
+        di.one_step(data, far)
+    near = di.fit(data, TabularJoint((3, 3), ridge=1.0), known(LogitQ), progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        di.one_step(data, near)
+
+
+def test_numbers_that_the_log_does_not_show_are_left_out_of_tests_and_predictions():
+    actions = played(LogitQ, episodes=12, seed=1).actions.numpy().copy()
+    actions[..., 1] %= 2
+    data = di.TrajectoryDataset.from_arrays(actions, (3, 3))
+    fit = di.fit(data, TabularJoint((3, 3), ridge=1.0), known(LogitQ), progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = di.one_step(data, fit)
+    sure = di.covariance(data, model)
+    told = di.wald_test(sure, lambda m: gaps(m)[:, 0])
+    assert 0 <= told.p_value <= 1 and told.degrees_of_freedom == 4
+    with pytest.raises(ValueError, match="found no finite number among them"):
+        di.wald_test(sure, lambda m: gaps(m)[2, 0])
+    with pytest.raises(ValueError, match="pass the fit itself"):
+        di.counterfactual(model, data=data, toll=[0.0, 0.1, 0.0], numeraire=1.0)
 
 
 def test_more_payoffs_than_matrices_are_formed_of_are_refused():

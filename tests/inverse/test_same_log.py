@@ -35,8 +35,9 @@ QUESTIONS = {
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_another_log_of_the_same_agents_is_noticed(name, played):
     data, other, fit = played
-    with pytest.warns(di.AnotherLog, match="not the choices that the fit was made on"):
+    with pytest.warns(di.AnotherLog, match="not the choices that the fit was made on") as caught:
         QUESTIONS[name](other, fit)
+    assert [one.filename for one in caught if one.category is di.AnotherLog] == [__file__]
     with warnings.catch_warnings():
         warnings.simplefilter("error", di.AnotherLog)
         QUESTIONS[name](data, fit)

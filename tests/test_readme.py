@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 from typer.testing import CliRunner
 
 import diml_envs
@@ -124,3 +125,23 @@ def test_every_payoff_family_is_named():
     assert set(di.mechanisms.__all__) - abstract - {"Contexts", "Known"} <= set(
         re.findall(r"`(\w+)[`(]", section)
     )
+
+
+def test_figures_of_other_packages_and_of_real_players_are_those_of_the_committed_tables():
+    text = " ".join(README.split())
+    with (ROOT / "scripts/reproduce/results/third_party.csv").open(encoding="utf-8") as file:
+        logs = list(csv.DictReader(file))
+    right = sum(log["pass"] == "True" for log in logs)
+    assert f"{right} of {len(logs)} logs are read as they should be" in text
+    assert {float(log["sign_accuracy"]) for log in logs if log["sign_accuracy"]} == {
+        1.0
+    }  # "every sign is right"
+    with (ROOT / "scripts/examples/real_logs.csv").open(encoding="utf-8") as file:
+        models = [log for log in csv.DictReader(file) if log["players"] == "language models"]
+    total = sum(int(log["differences"]) for log in models)
+    shares = [sum(int(log[name]) for log in models) / total for name in ("ours", "stationary")]
+    assert f"a sample of {len(models)} games of language models" in text
+    assert f"the signs of {shares[0]:.0%} of {total} payoff differences".replace("%", " %") in text
+    assert f"of a stationary equilibrium {shares[1]:.0%}".replace("%", " %") in text
+    low, high = binom.interval(0.95, total, 0.5)
+    assert f"of coins {100 * low / total:.0f} to {100 * high / total:.0f} %" in text

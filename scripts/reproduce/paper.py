@@ -112,11 +112,13 @@ def write(rows: Rows, experiments: list[Experiment], seeds: tuple[int, ...], out
 
 
 def _commit() -> str:
-    """Of the code that runs."""
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True
-    ).stdout.strip()
-    return found or "no commit"
+    """Of the code that runs; tables that are written while it runs do not make it another."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=HERE, capture_output=True, text=True).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", ":/", ":(exclude,top)scripts/reproduce/results")
+    return git("describe", "--always") + "-dirty" * bool(changed) or "no commit"
 
 
 def _made(command: str, seeds: tuple[int, ...], found: list[Row]) -> str:

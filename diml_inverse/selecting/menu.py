@@ -23,9 +23,8 @@ from diml_inverse.mechanisms import (
     SmoothAggregative,
     TabularAnonymous,
 )
-from diml_inverse.parameters import Bounded, Fixed, LearnerParameter, Positive, Real
+from diml_inverse.parameters import Bounded, Fixed, Positive
 from diml_inverse.population import PopulationDataset
-from diml_inverse.selecting.first_choices import first_attractions
 
 MOST_CELLS = 20_000
 """Cells of a payoff table beyond which it is left out: evidence would take minutes."""
@@ -70,7 +69,8 @@ def default_mechanisms(dataset: EpisodeDataset) -> dict[str, Mechanism]:
 def default_learners(dataset: EpisodeDataset) -> dict[str, LearnerRule]:
     """Rules with free parameters, payoffs in units of the inverse temperature.
 
-    Where agents' first choices are not uniform (`first_attractions`), attractions begin apart.
+    They begin indifferent. Attractions that begin apart (`initial=Real([[...], ...])`) are for the user to
+    name: with them, a rule that forgets within a step plays tit for tat as a memory does, for any payoffs.
     Where the log says when all learners update, each rule updates then, from the mean of its batch.
     """
     sizes = dataset.num_actions
@@ -78,26 +78,18 @@ def default_learners(dataset: EpisodeDataset) -> dict[str, LearnerRule]:
     def shares(**starts: float) -> dict[str, Bounded]:
         return {name: Bounded(start) for name, start in starts.items()}
 
-    unit: dict[str, LearnerParameter] = {"inverse_temperature": Fixed(1.0)}
-    first = first_attractions(dataset)
-
-    def apart() -> dict[str, Real]:
-        return {} if first is None else {"initial": Real(first)}
-
+    unit = {"inverse_temperature": Fixed(1.0)}
     rules: dict[str, LinearRule] = {
-        "logit-Q": LogitQ(sizes, **unit, **apart(), **shares(step_size=0.3, exploration=0.05)),
+        "logit-Q": LogitQ(sizes, **unit, **shares(step_size=0.3, exploration=0.05)),
         "Hedge": Hedge(sizes, step_size=Fixed(1.0), **shares(exploration=0.05)),
         "fictitious play": FictitiousPlay(
-            sizes, **unit, **apart(), prior_weight=Positive(1.0), **shares(exploration=0.05)
+            sizes, **unit, prior_weight=Positive(1.0), **shares(exploration=0.05)
         ),
-        "bandit Q": BanditQ(sizes, **unit, **apart(), **shares(step_size=0.3, exploration=0.05)),
-        "forgetting Q": ForgettingQ(
-            sizes, **unit, **apart(), **shares(step_size=0.3, forgetting=0.1, exploration=0.05)
-        ),
+        "bandit Q": BanditQ(sizes, **unit, **shares(step_size=0.3, exploration=0.05)),
+        "forgetting Q": ForgettingQ(sizes, **unit, **shares(step_size=0.3, forgetting=0.1, exploration=0.05)),
         "EWA": EWA(
             sizes,
             **unit,
-            **apart(),
             initial_experience=Fixed(1.0),
             **shares(delta=0.5, phi=0.9, rho=0.5, exploration=0.05),
         ),

@@ -9,8 +9,6 @@ import diml_inverse as di
 from diml_inverse import Bounded, Fixed, Positive, Real
 from diml_inverse.learners import EWA, BanditQ, FictitiousPlay, ForgettingQ, LogitQ, RothErev
 from diml_inverse.mechanisms import TabularJoint
-from diml_inverse.selecting.first_choices import first_attractions
-from diml_inverse.selecting.menu import default_learners
 
 SIZES = (2, 3)
 APART = [[0.5, -0.5, 0.0], [1.0, 0.0, -1.0]]
@@ -98,31 +96,6 @@ def test_a_real_number_is_searched_as_it_is():
         Real(float("nan"))
 
 
-# ---- the menu
-
-
-def of_first_choices(counts):
-    """A log of two steps whose first choices are so many of each own action; the second ones are uniform."""
-    first = np.stack([np.repeat(np.arange(len(own)), own) for own in counts], -1)  # [E, n]
-    second = np.stack([np.arange(len(first)) % len(own) for own in counts], -1)
-    return di.TrajectoryDataset.from_arrays(np.stack([first, second], 1), [len(own) for own in counts])
-
-
-def test_attractions_that_first_choices_ask_for_by_hand():
-    found = np.array(first_attractions(of_first_choices([[40, 0], [20, 20]])))
-    half = (np.log(40.5) - np.log(0.5)) / 2
-    np.testing.assert_allclose(found, [[half, -half], [0.0, 0.0]], atol=1e-12)
-    assert first_attractions(of_first_choices([[22, 18], [20, 20]])) is None  # chi-squared .4 of 2
-    assert first_attractions(of_first_choices([[40], [40]])) is None  # nothing to choose
-    assert first_attractions(of_first_choices([[70, *[0] * 6], [10] * 7])) is None  # 14 numbers
-
-
-def test_the_menu_lets_attractions_begin_apart_only_where_first_choices_do():
-    apart, alike = (default_learners(of_first_choices(c)) for c in ([[40, 0], [20, 20]], [[20, 20]] * 2))
-    for name in ("logit-Q", "bandit Q", "forgetting Q", "fictitious play", "EWA"):
-        assert isinstance(apart[name].initial, Real) and isinstance(alike[name].initial, Fixed)
-
-
 # ---- estimation
 
 
@@ -194,7 +167,7 @@ def test_standard_errors_do_not_depend_on_the_payoffs_unit():
 
 
 @pytest.mark.slow
-def test_the_automatic_choice_sees_payoffs_behind_a_strong_first_belief():
+def test_a_choice_that_knows_of_first_beliefs_sees_the_payoffs_behind_them():
     """A prisoner's dilemma: first choices are far from uniform, and memory alone would be ahead of rules
     that begin indifferent."""
     game = np.array([[0.6, 0.0], [1.0, 0.2]])
@@ -209,13 +182,16 @@ def test_the_automatic_choice_sees_payoffs_behind_a_strong_first_belief():
                 step[i] = rng.choice(2, p=weights / weights.sum())
             counts[np.arange(2), step] += 1
     data = di.TrajectoryDataset.from_arrays(found, (2, 2))
-    rules = default_learners(data)
-    play = {"fictitious play": rules["fictitious play"]}
-    assert di.select(data, learners=play, progress=False).result.status is di.Status.CONVERGED
-    stiff = {"fictitious play": FictitiousPlay(
-        (2, 2), inverse_temperature=Fixed(1.0), prior_weight=Positive(1.0), exploration=Bounded(0.05)
-    )}  # fmt: skip
-    assert di.select(data, learners=stiff, progress=False).result.status is di.Status.NO_INFORMATION
+    status = {}
+    for name, initial in {"apart": Real([[0.0, 0.0]] * 2), "alike": Fixed(0.0)}.items():
+        play = FictitiousPlay(
+            (2, 2), inverse_temperature=Fixed(1.0), prior_weight=Positive(1.0), initial=initial,
+            exploration=Bounded(0.05),
+        )  # fmt: skip
+        family = {"counts": di.mechanisms.AnonymousFactorial((2, 2))}
+        found = di.select(data, mechanisms=family, learners={"fictitious play": play}, progress=False)
+        status[name] = found.result.status
+    assert status == {"apart": di.Status.CONVERGED, "alike": di.Status.NO_INFORMATION}
 
 
 def test_twins_of_a_numpy_learner_with_one_value_for_all_are_as_before():

@@ -421,7 +421,7 @@ def test_fixed_automata_tell_nothing_about_payoffs(name, memory):
 @pytest.mark.parametrize("name", ["tit for tat", "alternation, out of step"])
 def test_fixed_automata_tell_nothing_to_the_default_menu(name, memory):
     data = data_of(PRISONERS, AUTOMATA[name])
-    assert di.select(data, folds=2, progress=False).result.status is di.Status.NO_INFORMATION
+    assert di.select(data, progress=False).result.status is di.Status.NO_INFORMATION
 
 
 def test_random_play_tells_nothing_about_payoffs(memory):

@@ -106,6 +106,8 @@ def _facts(found: dict[tuple[str, str], dict[str, Summary]]) -> str:
     coverage = next(iter(first.values())).coverage
     share = first.get("interaction")
     text = f"{seeds} seeds; median [interval that covers the median with probability {coverage:.3f}]"
+    if seeds == 1:
+        text = "1 seed, which tells no interval"
     if share is None:
         return text + "."
     return f"{text}. Interaction share of the logs: {_cell('interaction', share)}."

@@ -15,7 +15,7 @@ from diml_inverse.metrics import PayoffRecovery, log_likelihood_per_choice, real
 from diml_inverse.population import PopulationDataset
 from diml_inverse.results import FitResult
 from diml_inverse.same_log import require_same_agents, same_choices
-from diml_inverse.situations import Situations, contexts_of, mean_realised_payoffs
+from diml_inverse.situations import Situations, contexts_of, less_mean, mean_realised_payoffs
 from diml_inverse.status import Status
 
 MEMORY_LIMIT = 2_000_000
@@ -201,16 +201,11 @@ def payoff_differences(result: FitResult, dataset: EpisodeDataset) -> Difference
     payoffs = situations.payoffs(mechanism).double()
     if dataset.payoffs is None:
         own = mechanism.mask[contexts.agent]
-        return Differences(situations, _centred(payoffs, own), None, own)
+        return Differences(situations, less_mean(payoffs, own), None, own)
     realised = mean_realised_payoffs(dataset, contexts)
     seen = ~realised.isnan()
     seen = seen & (seen.sum(1, keepdim=True) > 1)
-    return Differences(situations, _centred(payoffs, seen), _centred(realised.nan_to_num(), seen), seen)
-
-
-def _centred(values: Float[Tensor, "U A"], seen: Bool[Tensor, "U A"]) -> Float[Tensor, "U A"]:
-    mean = torch.where(seen, values, 0.0).sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp(min=1)
-    return torch.where(seen, values - mean, 0.0)
+    return Differences(situations, less_mean(payoffs, seen), less_mean(realised.nan_to_num(), seen), seen)
 
 
 def _recovery(result: FitResult, dataset: EpisodeDataset) -> Recovery | None:

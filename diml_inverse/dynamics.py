@@ -9,11 +9,9 @@ from torch import Tensor, nn
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.learners.base import LearnerRule
 from diml_inverse.mechanisms.base import Contexts, Mechanism
+from diml_inverse.parameters import INITIAL
 from diml_inverse.population import PopulationDataset
 from diml_inverse.situations import contexts_of
-
-INITIAL = "initial"
-"""The learner parameter that may have a value for each own action."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+INITIAL = "initial"
+"""The learner parameter that may have a value for each own action."""
+
 Value = float | Sequence[float] | Sequence[Sequence[float]]
 
 
@@ -207,8 +210,12 @@ def require_shares(**parameters: LearnerParameter) -> None:
             )
 
 
-def require_not_negative(**parameters: LearnerParameter) -> None:
+def require_not_negative(what: str = "0 or more", /, **parameters: LearnerParameter) -> None:
     """Refuse parameters that are, or may be estimated, below zero.
+
+    Args:
+        what: what to expect, for the message.
+        parameters: by name.
 
     Raises:
         ValueError: naming the argument.
@@ -216,7 +223,7 @@ def require_not_negative(**parameters: LearnerParameter) -> None:
     for name, parameter in parameters.items():
         if not parameter.domain[0] >= 0:
             raise ValueError(
-                f"{name}: expected 0 or more; found {_found(parameter)}; "
+                f"{name}: expected {what}; found {_found(parameter)}; "
                 f"check the value, e.g. {name}=di.Fixed(1.0) or di.Positive(1.0)"
             )
 
@@ -238,7 +245,7 @@ def require_known(why: str, **parameters: LearnerParameter) -> None:
             raise ValueError(
                 f"{name}: expected Fixed, since {why}; found {_found(parameter)}, of which no log says "
                 f"anything; write {name}=di.Fixed({parameter.value})"
-                + (f", or {name}=di.Real([[...], ...]), one for each own action" if name == "initial" else "")
+                + (f", or {name}=di.Real([[...], ...]), one for each own action" if name == INITIAL else "")
             )
 
 

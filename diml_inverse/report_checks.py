@@ -13,6 +13,7 @@ from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.identification.identify import Identification, identify
 from diml_inverse.identification.text import left_open
 from diml_inverse.mechanisms.base import Contexts
+from diml_inverse.situations import less_mean
 from diml_inverse.uncertainty.adequacy import Adequacy, adequacy
 from diml_inverse.uncertainty.covariance import covariance
 from diml_inverse.uncertainty.intervals import Estimate
@@ -102,9 +103,7 @@ def _means(model: LearningDynamics, comparison: Comparison, differences: Differe
     """What the report's table of averages shows, [agents, A]; 0 where it shows nothing."""
     rows, seen, weight = differences.situations, differences.seen, differences.weight
     table = model.mechanism.payoff_table(Contexts(rows.agent, rows.statistic, rows.context, rows.agent))
-    number = seen.sum(1, keepdim=True).clamp(min=1)
-    centred = torch.where(seen, table, 0.0)
-    centred = torch.where(seen, centred - centred.sum(1, keepdim=True) / number, 0.0)
+    centred = less_mean(table, seen)
     factors = torch.tensor(comparison.factors, dtype=torch.float64)
     shape = len(comparison.factors), table.shape[1]
     total = centred.new_zeros(shape).index_add(0, rows.agent, weight * centred * factors[rows.agent, None])

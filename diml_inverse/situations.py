@@ -42,6 +42,11 @@ class Situations:
     context: Float[Tensor, "U d"] | None
     visits: Float[Tensor, "U A"]
 
+    @property
+    def met(self) -> Bool[Tensor, " U"]:
+        """Which of them anyone faced; the others are of padded steps alone."""
+        return self.visits.sum(1) > 0
+
     @classmethod
     def of(cls, dataset: EpisodeDataset, contexts: Contexts) -> "Situations":
         """Count the log's visits, padding left out."""
@@ -59,6 +64,13 @@ class Situations:
             return mechanism.payoff_table(contexts)
 
 
+def less_mean(values: Float[Tensor, "U A"], exists: Bool[Tensor, "U A"]) -> Float[Tensor, "U A"]:
+    """Values of own actions less their mean over the actions that exist; 0 elsewhere."""
+    own = torch.where(exists, values, 0.0)
+    mean = own.sum(1, keepdim=True) / exists.sum(1, keepdim=True).clamp(min=1)
+    return torch.where(exists, own - mean, 0.0)
+
+
 def payoff_spread(
     payoffs: Float[Tensor, "U A"], exists: Bool[Tensor, "U A"], weight: Float[Tensor, " U"]
 ) -> float:
@@ -69,9 +81,8 @@ def payoff_spread(
         exists: actions that the agent has.
         weight: of each situation.
     """
-    mean = torch.where(exists, payoffs, 0.0).sum(1, keepdim=True) / exists.sum(1, keepdim=True)
     weights = weight.unsqueeze(1) * exists
-    return float((weights * (payoffs - mean).square()).sum() / weights.sum()) ** 0.5
+    return float((weights * less_mean(payoffs, exists).square()).sum() / weights.sum()) ** 0.5
 
 
 def mean_realised_payoffs(dataset: EpisodeDataset, contexts: Contexts) -> Float[Tensor, "U A"]:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diml_inverse.situations import less_mean
 from diml_inverse.status import Status
 
 if TYPE_CHECKING:
@@ -73,12 +74,11 @@ def mean_differences(result: "FitResult") -> Float[Tensor, "g A"]:
     """
     situations, mask = result.situations, result.mechanism.mask
     payoffs = situations.payoffs(result.mechanism)
-    open_actions = mask[situations.agent]
-    mean = payoffs.sum(1, keepdim=True) / open_actions.sum(1, keepdim=True)
+    differences = less_mean(payoffs, mask[situations.agent]).double()
     weight = situations.visits.sum(1)
     groups = int(situations.agent.max()) + 1
     total = torch.zeros(groups, payoffs.shape[1], dtype=torch.float64)
-    total = total.index_add(0, situations.agent, (payoffs - mean).double() * weight[:, None])
+    total = total.index_add(0, situations.agent, differences * weight[:, None])
     share = torch.zeros(groups, dtype=torch.float64).index_add(0, situations.agent, weight)
     return torch.where(mask[:groups], total / share[:, None], torch.nan)
 

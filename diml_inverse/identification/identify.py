@@ -15,7 +15,7 @@ from diml_inverse.identification.information_account import Forecast, Informatio
 from diml_inverse.identification.information_accounting import account
 from diml_inverse.identification.null_directions import Direction, Naming
 from diml_inverse.identification.null_space import NullSpace, null_space
-from diml_inverse.identification.observed_payoffs import Cells, ObservedPayoffs, times_followed
+from diml_inverse.identification.observed_payoffs import PAYOFFS, Cells, ObservedPayoffs, times_followed
 from diml_inverse.identification.support_map import Support, support_of
 from diml_inverse.identification.text import summarise
 from diml_inverse.identification.unseen_directions import unseen_directions
@@ -24,9 +24,6 @@ from diml_inverse.identification.weak_directions import WeakDirection, weak_dire
 from diml_inverse.situations import Situations
 from diml_inverse.uncertainty.policy_jacobians import Coordinates
 from diml_inverse.uncertainty.score_matrices import Fitted, as_model, expected_information, free_parameters
-
-PAYOFFS = 1_500
-"""Most payoffs and learner parameters for which the information on unrestricted payoffs is formed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +194,7 @@ def identify(
 def cells_of(model: LearningDynamics, data: EpisodeDataset, at: Coordinates) -> Cells:
     """The payoffs that a log is about."""
     situations = Situations.of(data, at.contexts)
-    kept = (situations.visits.sum(1) > 0).to(at.table.device)
+    kept = situations.met.to(at.table.device)
     cell = (kept[:, None] & model.mechanism.mask[at.contexts.agent]).nonzero()
     return Cells(
         family=model.mechanism,

@@ -14,6 +14,9 @@ from diml_inverse.population import PopulationDataset
 from diml_inverse.situations import Situations, payoff_spread
 from diml_inverse.unique import unique_rows
 
+PAYOFFS = 1_500
+"""Most payoffs and learner parameters for which the information on unrestricted payoffs is formed."""
+
 
 class ObservedPayoffs(Mechanism):
     """A table of the situations of a log, in the words of a family but without its structure.

@@ -11,8 +11,8 @@ from diml_inverse.identification.null_directions import Direction
 from diml_inverse.identification.unseen_directions import SPARE
 from diml_inverse.identification.verdicts import NOT, identified_in, moved_by, slope_of
 from diml_inverse.parameters import LearnerParameter
+from diml_inverse.situations import less_mean
 from diml_inverse.summary import WIDEST
-from diml_inverse.uncertainty.intervals import less_mean
 
 if TYPE_CHECKING:
     from diml_inverse.identification.identify import Identification

@@ -30,17 +30,3 @@ class AverageRule(LinearRule, SoftmaxRule, abc.ABC):
         """Inverse_temperature S / W, where 0 / 0 is 0: without a prior nothing has been summed."""
         sums, weight = state[..., :-1], state[..., -1:]
         return self.inverse_temperature() * (sums / torch.where(weight > 0, weight, 1.0))
-
-
-def require_weight(**parameters: LearnerParameter) -> None:
-    """Refuse weights below zero.
-
-    Raises:
-        ValueError: naming the argument.
-    """
-    for name, parameter in parameters.items():
-        if not parameter.domain[0] >= 0:
-            raise ValueError(
-                f"{name}: expected a number of steps, 0 or more; found {parameter.value}; "
-                f"check the value, e.g. {name}=di.Fixed(1.0) or di.Positive(1.0)"
-            )

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from diml_inverse.learners.average_rule import AverageRule, require_weight
+from diml_inverse.learners.average_rule import AverageRule
 from diml_inverse.learners.base import chosen
 from diml_inverse.learners.q_rule import INITIAL_CANCELS
 from diml_inverse.parameters import (
@@ -82,7 +82,7 @@ class EWA(AverageRule):
             exploration=exploration,
         )
         require_shares(delta=delta, phi=phi, rho=rho, exploration=exploration)
-        require_weight(initial_experience=initial_experience)
+        require_not_negative("a number of steps, 0 or more", initial_experience=initial_experience)
         require_not_negative(inverse_temperature=inverse_temperature)
         require_known(INITIAL_CANCELS, initial=initial)
         self.inverse_temperature, self.delta, self.phi, self.rho = inverse_temperature, delta, phi, rho

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from diml_inverse.learners.average_rule import AverageRule, require_weight
+from diml_inverse.learners.average_rule import AverageRule
 from diml_inverse.learners.q_rule import INITIAL_CANCELS
 from diml_inverse.parameters import (
     Fixed,
@@ -69,7 +69,7 @@ class FictitiousPlay(AverageRule):
             exploration=exploration,
         )
         require_shares(forgetting=forgetting, exploration=exploration)
-        require_weight(prior_weight=prior_weight)
+        require_not_negative("a number of steps, 0 or more", prior_weight=prior_weight)
         require_not_negative(inverse_temperature=inverse_temperature)
         require_known(INITIAL_CANCELS, initial=initial)
         self.inverse_temperature, self.forgetting = inverse_temperature, forgetting

@@ -12,7 +12,7 @@ from diml_inverse.identification.null_space import STRAYS
 from diml_inverse.uncertainty.covariance import SHRUNK, Covariance, Function
 from diml_inverse.uncertainty.estimating_equation import EstimatingEquation
 from diml_inverse.uncertainty.intervals import jacobian
-from diml_inverse.uncertainty.score_matrices import Fitted, as_model
+from diml_inverse.uncertainty.score_matrices import Fitted
 
 LEVEL = 0.05
 """Size of the tests in words."""
@@ -152,7 +152,7 @@ def likelihood_ratio_test(
                 "lower the ridge, or test with wald_test"
             )
         with torch.no_grad():
-            values.append(float(as_model(fitted, data).log_likelihood(data).sum()))
+            values.append(float(equation.model.log_likelihood(data).sum()))
         ranks.append(equation.basis.shape[1])
     rank, statistic = ranks[1] - ranks[0], 2 * (values[1] - values[0])
     if rank < 1:

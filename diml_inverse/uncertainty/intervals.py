@@ -11,6 +11,7 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from diml_inverse.dynamics import LearningDynamics
+from diml_inverse.situations import less_mean
 from diml_inverse.uncertainty.policy_jacobians import slopes_of
 from diml_inverse.uncertainty.score_matrices import free_parameters
 
@@ -132,12 +133,6 @@ def learner_estimates(covariance: "Covariance", *, level: float) -> dict[str, Es
         low, high = (_mapped(parameter, end) for end in (raw.low, raw.high))
         found[name] = Estimate(natural.value, natural.standard_error, low, high, natural.identified, level)
     return found
-
-
-def less_mean(values: Float[Tensor, "n A"], exists: Bool[Tensor, "n A"]) -> Float[Tensor, "n A"]:
-    """Values of own actions less their mean over those that an agent has; 0 beyond."""
-    own = torch.where(exists, values, 0.0)
-    return torch.where(exists, own - own.sum(1, keepdim=True) / exists.sum(1, keepdim=True), 0.0)
 
 
 def _of_actions(covariance: "Covariance", name: str, level: float) -> Estimate:

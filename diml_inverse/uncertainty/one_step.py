@@ -9,15 +9,13 @@ from torch import Tensor
 
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
-from diml_inverse.identification.observed_payoffs import ObservedPayoffs
+from diml_inverse.identification.observed_payoffs import PAYOFFS, ObservedPayoffs
 from diml_inverse.mechanisms.base import ArrayLike
+from diml_inverse.metrics import log_likelihood_per_choice
 from diml_inverse.situations import Situations
 from diml_inverse.uncertainty.estimating_equation import EstimatingEquation
 from diml_inverse.uncertainty.score_matrices import Fitted, as_model, episode_scores
 from diml_inverse.uncertainty.with_parameters import with_parameters
-
-CELLS = 1_500
-"""Most payoffs and learner parameters that the step is taken in."""
 
 FAR = 0.5
 """Standard errors that a second step may add, on average over directions."""
@@ -62,8 +60,8 @@ def one_step(data: EpisodeDataset, result: Fitted) -> LearningDynamics:
         A model with a free table of payoffs in the log's situations.
 
     Raises:
-        ValueError: with more than `CELLS` payoffs and learner parameters, of which matrices are formed; with
-            a log that says nothing of them; if the step lowers the likelihood.
+        ValueError: with more than `PAYOFFS` payoffs and learner parameters, of which matrices are formed;
+            with a log that says nothing of them; if the step lowers the likelihood.
 
     Warns:
         UserWarning: if the fit was far off.
@@ -75,21 +73,21 @@ def one_step(data: EpisodeDataset, result: Fitted) -> LearningDynamics:
     model = as_model(result, data)
     with torch.no_grad():
         contexts = model.contexts(data)
-    met = (Situations.of(data, contexts).visits.sum(1) > 0).to(contexts.agent.device)
+    met = Situations.of(data, contexts).met.to(contexts.agent.device)
     table = LearningDynamics(LogPayoffs(model.mechanism, contexts, met), copy.deepcopy(model.learner))
-    if (number := sum(p.numel() for p in table.parameters() if p.requires_grad)) > CELLS:
+    if (number := sum(p.numel() for p in table.parameters() if p.requires_grad)) > PAYOFFS:
         raise ValueError(
-            f"one_step: expected at most {CELLS:,} payoffs in the log's situations; found {number:,}; take "
+            f"one_step: expected at most {PAYOFFS:,} payoffs in the log's situations; found {number:,}; take "
             "intervals of a smaller family, or of an ensemble (di.ensemble)"
         )
     equation = EstimatingEquation.of(data, table)
     found = with_parameters(equation.model, equation.theta + equation.basis @ _move(equation))
-    before, after = (float(_log_likelihood(one, data)) for one in (equation.model, found))
+    before, after = (log_likelihood_per_choice(one, data) for one in (equation.model, found))
     if not after >= before:
         raise ValueError(
             f"one_step: expected a fit close to the unrestricted maximum; found that a step towards it takes "
-            f"the log-likelihood from {before:.6g} to {after:.6g}; shrink less, or record more episodes for "
-            f"these {number:,} numbers"
+            f"the log-likelihood per choice from {before:.6g} to {after:.6g}; shrink less, or record more "
+            f"episodes for these {number:,} numbers"
         )
     again = EstimatingEquation.of(data, found)
     move = _move(again)
@@ -107,8 +105,3 @@ def _move(equation: EstimatingEquation) -> Float[Tensor, " r"]:
     """The scoring step, in the identified space."""
     score = episode_scores(equation.model, equation.data).sum(0) @ equation.basis
     return torch.linalg.solve(equation.expected, score)
-
-
-@torch.no_grad()
-def _log_likelihood(model: LearningDynamics, data: EpisodeDataset) -> Tensor:
-    return model.log_likelihood(data).sum()

@@ -9,7 +9,7 @@ from torch import Tensor
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.mechanisms.base import Contexts
-from diml_inverse.situations import Situations
+from diml_inverse.situations import Situations, less_mean
 from diml_inverse.uncertainty.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def payoff_differences(
     """The table for the situations of a log (of the same agents and actions)."""
     contexts = covariance.model.contexts(data)
     situations = Situations.of(data, contexts)
-    met = (situations.visits.sum(1) > 0).to(contexts.agent.device)  # not those of padding alone
+    met = situations.met.to(contexts.agent.device)
     mask = covariance.model.mechanism.mask[contexts.agent] & met.unsqueeze(1)
 
     def differences(model: LearningDynamics) -> Tensor:
@@ -72,7 +72,4 @@ def payoff_differences(
 
 def own_differences(model: LearningDynamics, contexts: Contexts) -> Tensor:
     """Payoffs of all own actions less their mean in each situation, [U, A]; 0 beyond an agent's actions."""
-    table = model.mechanism.payoff_table(contexts)
-    mask = model.mechanism.mask[contexts.agent]
-    mean = table.sum(1, keepdim=True) / mask.sum(1, keepdim=True)
-    return torch.where(mask, table - mean, 0.0)
+    return less_mean(model.mechanism.payoff_table(contexts), model.mechanism.mask[contexts.agent])

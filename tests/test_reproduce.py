@@ -219,6 +219,12 @@ def test_tables_show_medians_and_leave_out_what_an_estimator_does_not_have():
     assert "E1,ours,r2,0.5,0.1,0.9,0.75,3" in tables.as_csv(made)
 
 
+def test_a_measure_of_fewer_seeds_says_of_how_many():
+    made = [{"experiment": "E7", "line": "ours", "seed": seed, "r2": 0.9} for seed in range(3)]
+    made[1]["toll_tv"] = 0.02
+    assert "| ours | 0.900 | 0.0200 (1 of 3 seeds) | 3 |" in tables.as_markdown(made, title="E7")
+
+
 @pytest.mark.slow
 def test_the_quick_run_ends_and_leaves_the_committed_results_alone(tmp_path):
     script, results = ROOT / "scripts" / "reproduce" / "paper.py", ROOT / "scripts" / "reproduce" / "results"

@@ -90,8 +90,8 @@ def as_markdown(rows: Sequence[Row], *, title: str) -> str:
     lines.append("| estimator | " + " | ".join(MEASURES[name] for name in columns) + " | seeds |")
     lines.append("|---" + "|---:" * (len(columns) + 1) + "|")
     for (_, line), measures in found.items():
-        cells = [_cell(name, measures.get(name)) for name in columns]
         seeds = max(one.seeds for one in measures.values())
+        cells = [_cell(name, measures.get(name), seeds) for name in columns]
         lines.append(f"| {line} | " + " | ".join(cells) + f" | {seeds} |")
     truths = {"held_out": first.get("held_out_truth"), "r2": summary([1.0] * 1)}
     cells = [_cell(name, truths.get(name) or first.get(f"{name}_floor")) for name in columns]
@@ -124,13 +124,15 @@ def _choices(rows: Sequence[Row], line: str) -> str:
     return f"*{line}*: " + ", ".join(f"{name} ({number})" for name, number in counts) + ".\n"
 
 
-def _cell(name: str, found: Summary | None) -> str:
+def _cell(name: str, found: Summary | None, seeds: int = 0) -> str:
+    """Median and interval, with the number of seeds where it is not that of the whole line."""
     if found is None or found.seeds == 0 or math.isnan(found.median):
         return "–"
     digits = _digits(name, found.median)
+    few = f" ({found.seeds} of {seeds} seeds)" if found.seeds < seeds else ""
     if found.low == found.high:
-        return f"{found.median:,.{digits}f}"
-    return f"{found.median:,.{digits}f} [{found.low:,.{digits}f}, {found.high:,.{digits}f}]"
+        return f"{found.median:,.{digits}f}{few}"
+    return f"{found.median:,.{digits}f} [{found.low:,.{digits}f}, {found.high:,.{digits}f}]{few}"
 
 
 def _digits(name: str, value: float) -> int:

@@ -39,6 +39,7 @@ COLUMNS: tuple[str, ...] = (
     "lowest",
     "not_identified",
     "rmse_over_bound",
+    "ratio_standard_error",
 )
 
 
@@ -58,7 +59,8 @@ def read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
 def summarise(name: str, kind: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """One line of the table.
 
-    The standard error is over replications: the contrasts of one log are not independent.
+    Standard errors are over replications, since the contrasts of one log are not independent; that of the
+    ratio sqrt(q), with q the mean over replications of squared error / bound, is se(q) / (2 sqrt(q)).
     """
     known = [row[kind] for row in rows if isinstance(row.get(kind), dict)]
     below, above, missing = (
@@ -66,23 +68,34 @@ def summarise(name: str, kind: str, rows: list[dict[str, Any]]) -> dict[str, Any
     )
     missed = np.clip(below + above + missing, 0, 1)  # [R, contrasts]
     each = missed.mean(1)
-    ratio = math.nan
+    ratio, ratio_error = math.nan, math.nan
     if "bound" in rows[0]:
         errors, bounds = np.array([row["error"] for row in rows]), np.array([row["bound"] for row in rows])
-        ratio = math.sqrt(float(((errors**2).mean(0) / bounds.mean(0)).mean()))
+        squares = (errors**2 / bounds.mean(0)).mean(1)
+        ratio = math.sqrt(float(squares.mean()))
+        ratio_error = _standard_error(squares) / (2 * ratio)
     return {
         "cell": name,
         "kind": kind,
         "replications": len(rows),
         "failed": len(rows) - len(known),
         "coverage": round(1 - float(each.mean()), 4),
-        "standard_error": round(float(each.std(ddof=1)) / math.sqrt(len(each)), 4) if len(each) > 1 else "",
+        "standard_error": _rounded(_standard_error(each), 4),
         "truth_below": round(float(below.mean()), 4),
         "truth_above": round(float(above.mean()), 4),
         "lowest": round(1 - float(missed.mean(0).max()), 4),
         "not_identified": round(float(missing.mean()), 4),
-        "rmse_over_bound": "" if math.isnan(ratio) else round(ratio, 3),
+        "rmse_over_bound": _rounded(ratio, 3),
+        "ratio_standard_error": _rounded(ratio_error, 3),
     }
+
+
+def _standard_error(values: np.ndarray) -> float:
+    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+
+
+def _rounded(value: float, digits: int) -> float | str:
+    return "" if math.isnan(value) else round(value, digits)
 
 
 def write(table: list[dict[str, Any]], out: Path) -> str:

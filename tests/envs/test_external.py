@@ -327,6 +327,7 @@ def test_error_in_one_learner_is_raised_itself_with_the_log_so_far(tmp_path):
     np.testing.assert_array_equal(disk.payoffs, log.payoffs)
 
 
+@pytest.mark.slow
 def test_error_in_a_worker_process_comes_back_with_the_log_so_far():
     with pytest.raises(ZeroDivisionError, match="the seventh seal") as caught:
         run_external(congestion(), failing, 50, 0, episodes=2, jobs=2)
@@ -406,6 +407,7 @@ def test_interrupt_ends_all_threads_at_once_and_keeps_the_log(tmp_path, during):
     assert any("kept 6 joint steps" in note for note in caught.value.__notes__)
 
 
+@pytest.mark.slow
 def test_killed_process_loses_only_the_unfinished_shard(tmp_path):
     program = textwrap.dedent(
         """

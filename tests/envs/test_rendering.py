@@ -271,6 +271,7 @@ def first_frames(env_id, last):
 
 
 @pytest.mark.parametrize("env_id", list(REGISTRY))
+@pytest.mark.slow
 def test_frames_follow_the_play(env_id):
     (one, two), (other,) = first_frames(env_id, last=False), first_frames(env_id, last=True)
     assert one.shape == two.shape == other.shape and one.shape[0] == 540

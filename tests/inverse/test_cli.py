@@ -74,6 +74,7 @@ def test_fit_saves_what_the_library_estimates_and_its_next_command_reports(run, 
     assert run(*command, "--out", own).exit_code == 0 and own.exists()
 
 
+@pytest.mark.slow
 def test_csv_of_other_column_names_gives_the_same_estimate(run, log, tmp_path):
     table = diml_envs.load(log).to_pandas()[["episode", "step", "agent", "action", "payoff"]]
     names = {"agent": "driver", "action": "road", "payoff": "minutes"}

@@ -129,6 +129,7 @@ def test_replayed_q_explores_along_a_line():
     assert line.start().item() == 1.0 and line.end().item() == pytest.approx(0.05)
 
 
+@pytest.mark.slow
 def test_a_fit_with_a_schedule_is_saved(run, log, tmp_path):
     chosen = ("--mechanism", "congestion", "--learner", "replayed_q", "--exploration-schedule", "0.9,0.05,15")
     done = run("fit", log, "--out", tmp_path / "fit", *chosen, *SHORT)

@@ -75,6 +75,7 @@ def test_select_saves_and_prints_what_the_library_chooses(run, log, tmp_path):
     assert told.exit_code == 0, told.output
 
 
+@pytest.mark.slow
 def test_no_information_is_said_before_any_number_and_exits_with_3(run, tmp_path):
     actions = np.random.default_rng(0).integers(0, 3, (8, 10, 3))
     game, rule = diml_envs.Congestion(3, 3), diml_envs.Hedge()

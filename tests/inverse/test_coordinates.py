@@ -88,6 +88,7 @@ def in_cells(model, sample, rows, place, table):
 
 @pytest.mark.parametrize("rule", ["logit-Q", "bandit Q"])
 @pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.slow
 def test_evidence_in_coefficients_is_that_in_payoffs(name, rule):
     family, table = FAMILIES[name]
     model = LearningDynamics(shaken(family(SIZES)), RULES[rule](SIZES))
@@ -209,6 +210,7 @@ def _single(seen, k):
     return dataclasses.replace(seen, features=seen.features[:, k : k + 1], **kept)
 
 
+@pytest.mark.slow
 def test_a_maximum_found_with_a_part_of_the_choices_is_the_maximum(monkeypatch):
     """The information only says how steps are taken, and the variances, which then differ a little."""
     game = diml_envs.Anonymous(20, 3, interaction_share=0.5, seed=1)

@@ -37,6 +37,7 @@ def gaps(model):
     return table[..., 1] - table[..., 0]
 
 
+@pytest.mark.slow
 def test_members_differ_and_come_again_with_their_seed():
     data = some_log()
     first, again, other = (ensemble(data, small, rule(), members=3, seed=seed) for seed in (0, 0, 1))

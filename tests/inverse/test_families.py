@@ -158,6 +158,7 @@ def test_a_penalty_is_proportional_to_the_ridge_and_its_gradient_a_finite_differ
 
 
 @pytest.mark.parametrize("name", SAVED)
+@pytest.mark.slow
 def test_fits_are_told_and_saved(name, tmp_path):
     """One step of estimation, to see that ridges, situations, summary and files work for every family."""
     mechanism = SAVED[name]()
@@ -410,6 +411,7 @@ def test_counts_by_role_have_no_more_rows_than_there_are():
     assert mechanism.contexts(joint).agent.shape == (17,)
 
 
+@pytest.mark.slow
 def test_a_report_names_roles(tmp_path):
     data = played(diml_envs.Congestion(4, 3, seed=0), episodes=15, horizon=20)
     mechanism = TabularAnonymous(data.num_actions, roles=ROLES, ridge=30.0)

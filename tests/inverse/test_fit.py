@@ -102,6 +102,7 @@ def equal(one, other):
 
 
 @EVERY
+@pytest.mark.slow
 def test_arguments_are_never_changed(name):
     build, optimizer = FITS[name]
     mechanism, learner = build(), logit(step_size=Bounded(0.3), exploration=Bounded(0.1))
@@ -436,6 +437,7 @@ def test_validation_episodes_choose_but_never_move_the_estimate():
     assert [r.validation for r in paths[0]] != [r.validation for r in paths[1]]
 
 
+@pytest.mark.slow
 def test_adam_returns_the_parameters_that_were_best_on_the_validation_episodes():
     train, held_out = DATA.select(range(8)), DATA.select(range(8, 12))
     model = LearningDynamics(NeuralJoint(SIZES, width=8, ridge=0.1), logit())

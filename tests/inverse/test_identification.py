@@ -500,6 +500,7 @@ def test_the_support_map_counts_who_met_what():
     assert "2 of the game never met" in str(support)
 
 
+@pytest.mark.slow
 def test_the_summary_gives_standard_errors_of_identified_numbers_alone():
     data = random_log()
     result = fit(

@@ -137,6 +137,7 @@ def test_free_learner_parameters_do_not_hide_the_information_of_learners():
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.slow
 def test_learners_with_payoffs_that_matter_tell_something(family):
     result = estimate(family, learners())
     assert result.status is not Status.NO_INFORMATION

@@ -120,6 +120,7 @@ def gap(first):
     return first[:, 0] - first[:, 1]
 
 
+@pytest.mark.slow
 def test_a_belief_held_at_first_is_recovered():
     """The first choices alone tell it: the standard error of a log odds is 1 / sqrt(E p (1 - p))."""
     data, tables = believers(400, seed=0)
@@ -134,6 +135,7 @@ def test_a_belief_held_at_first_is_recovered():
     assert (np.abs(found - truth) < 4 * error).all(), (found, truth, error)
 
 
+@pytest.mark.slow
 def test_what_is_estimated_is_named_saved_and_given_intervals(tmp_path):
     data, _ = believers(60, seed=1)
     rule = BanditQ(
@@ -151,6 +153,7 @@ def test_what_is_estimated_is_named_saved_and_given_intervals(tmp_path):
     assert bool((found.low < found.value).all() and (found.value < found.high).all())
 
 
+@pytest.mark.slow
 def test_standard_errors_do_not_depend_on_the_payoffs_unit():
     """Payoffs a hundred times as large, and an inverse temperature a hundredth: the same play."""
     data, _ = believers(60, seed=2)

@@ -127,6 +127,7 @@ def shaken(mechanism):
     return mechanism
 
 
+@pytest.mark.slow
 def test_summary_and_report_say_what_the_fit_is_compared_with():
     data = played(diml_envs.Toll(GAME, rates=[0.0, 3.0, 0.0]), 0, episodes=16, horizon=30)
     with_known = estimate(data, GAME, "parametric")

@@ -96,6 +96,7 @@ class Evidence:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("rule", PLAIN)
+@pytest.mark.slow
 def test_slope_of_the_evidence_is_that_of_its_maximum_over_payoffs(family, rule):
     """Payoffs, and with them the determinant, go along with the parameter."""
     evidence = Evidence(family, PLAIN[rule])

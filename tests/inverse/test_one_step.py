@@ -49,6 +49,7 @@ def test_a_static_logit_by_hand():
 
 
 @pytest.mark.parametrize("rule", [LogitQ, BanditQ])
+@pytest.mark.slow
 def test_at_the_maximum_there_is_no_step_and_from_a_shrunk_fit_it_leads_there(rule):
     data = played(rule, episodes=60, seed=0)
     free = di.fit(data, TabularJoint((3, 3), ridge=1e-6), known(rule), progress=False)
@@ -84,6 +85,7 @@ def test_situations_of_padding_alone_are_not_identified_either():
     assert not bool(met.all()) and bool(found.estimate.value[~met].isnan().all())
 
 
+@pytest.mark.slow
 def test_a_fit_too_far_off_is_warned_of_or_refused():
     data = played(LogitQ, episodes=200, seed=4)
     far = di.fit(data, TabularJoint((3, 3), ridge=3000.0), known(LogitQ), progress=False)
@@ -95,6 +97,7 @@ def test_a_fit_too_far_off_is_warned_of_or_refused():
         di.one_step(data, near)
 
 
+@pytest.mark.slow
 def test_numbers_that_the_log_does_not_show_are_left_out_of_tests_and_predictions():
     actions = played(LogitQ, episodes=12, seed=1).actions.numpy().copy()
     actions[..., 1] %= 2

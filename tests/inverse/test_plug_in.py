@@ -45,6 +45,7 @@ def likelihood_and_slopes(rule, states, actions, payoffs):
 
 
 @EVERY
+@pytest.mark.slow
 def test_chunks_computed_again_give_the_values_and_gradients_of_one_long_graph(rule):
     rule = rule(SIZES)
     actions, payoffs = random_play(steps=3 * CHUNK + 5)
@@ -87,6 +88,7 @@ def test_chunks_can_be_differentiated_twice():
     torch.testing.assert_close(*scores, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_batches_of_a_long_log_are_chunked_too():
     rule = Batched(RULES["Reinforce"](SIZES), every=2)
     actions, payoffs = random_play(steps=5 * CHUNK)
@@ -100,6 +102,7 @@ def test_batches_of_a_long_log_are_chunked_too():
 
 
 @EVERY
+@pytest.mark.slow
 def test_every_iteration_makes_one_more_step_exact(rule):
     rule = rule(SIZES)
     actions, payoffs = random_play()

@@ -112,6 +112,7 @@ def best_factors(rows, agents):
     return factors
 
 
+@pytest.mark.slow
 def test_recovery_equals_the_score_computed_by_loops_over_the_log(congestion, fits, joint):
     for data, result in ((congestion, fits[3.0]), (congestion, fits[1.0]), joint):
         found = report(result, data).comparison
@@ -235,6 +236,7 @@ def test_log_without_payoffs_is_reported_without_realised_ones(congestion, fits,
     )
 
 
+@pytest.mark.slow
 def test_picture_is_written_and_differs_between_logs(congestion, fits, joint, tmp_path):
     one = report(fits[3.0], congestion, picture=tmp_path / "new" / "one.png").picture
     again = report(fits[3.0], congestion, picture=tmp_path / "again.png").picture
@@ -319,6 +321,7 @@ def test_a_memory_that_wins_clearly_is_named_before_any_number():
     assert found.checks.adequacy.rejected and found.checks.adequacy.memory_ahead > 0.1
 
 
+@pytest.mark.slow
 def test_intervals_are_those_of_the_printed_means_by_finite_differences(congestion, fits, checked):
     """The delta method with slopes of the loop over the log, and t quantiles of 12 - 1 degrees of freedom."""
     result, step = fits[3.0], 1e-5
@@ -364,6 +367,7 @@ def test_what_is_open_is_named_and_the_fit_is_not_contradicted(checked):
     assert "learner parameters" not in text  # all were given
 
 
+@pytest.mark.slow
 def test_estimated_learner_parameters_stand_with_intervals_inside_their_domain(congestion):
     rule = di.learners.LogitQ(
         (3, 3, 3), step_size=di.Bounded(0.2), inverse_temperature=di.Fixed(3.0), exploration=di.Fixed(0.06)

@@ -136,6 +136,7 @@ def same(result, again):
 
 
 @pytest.mark.parametrize("name", MECHANISMS)
+@pytest.mark.slow
 def test_saved_mechanisms_come_back_the_same(name, tmp_path):
     result = fitted(name)
     folder = result.save(tmp_path / "deep" / "fit")
@@ -144,6 +145,7 @@ def test_saved_mechanisms_come_back_the_same(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.slow
 def test_saved_learners_come_back_the_same(name, tmp_path):
     result = fitted(learner=name)
     result.save(tmp_path / "fit")
@@ -230,6 +232,7 @@ def test_summary_names_status_fit_learner_and_payoffs():
         assert "all agents" in text and "action 2" in text
 
 
+@pytest.mark.slow
 def test_summary_names_each_agent_where_payoffs_differ_between_them():
     log = data()
     result = fit(log, TabularJoint(SIZES, ridge=0.1), LEARNERS["logit-Q"](SIZES), progress=False)

@@ -139,6 +139,7 @@ def require_equal_to_differences(model, data):
 
 
 @pytest.mark.parametrize("rule", RULES)
+@pytest.mark.slow
 def test_every_rule_has_the_scores_and_information_that_finite_differences_give(rule):
     mechanism = mechanisms.TabularJoint(SIZES, ridge=1.0)
     require_equal_to_differences(some_model(mechanism, RULES[rule](SIZES)), some_log())

@@ -361,6 +361,7 @@ def test_joint_actions_are_found_where_it_matters_who_does_what():
     assert quick(data, menu()).choice.mechanism == "who does what"
 
 
+@pytest.mark.slow
 def test_own_actions_are_found_where_nobody_else_matters():
     game = diml_envs.PayoffFunction(lambda actions, context=None: 0.2 * actions, SIZES)
     assert quick(data_of(game, HEDGE), menu()).choice.mechanism == "own action"
@@ -576,6 +577,7 @@ def test_stack_has_the_learner_that_its_weights_were_chosen_with(roads):
 # ---- all kinds of logs
 
 
+@pytest.mark.slow
 def test_log_of_counts():
     game = diml_envs.Scaled(diml_envs.Congestion(300, 3, seed=0), 1e-2)
     log = diml_envs.simulate_population(
@@ -631,6 +633,7 @@ def frequencies_answered(tables, *, precision, episodes, horizon, seed):
     return di.TrajectoryDataset.from_arrays(found, (2, 2))
 
 
+@pytest.mark.slow
 def test_players_without_a_prior_belief_are_fitted_by_the_default_rule():
     """Matching pennies from their first steps: a likelihood ratio test rejects a prior worth one step."""
     pennies = np.array([[1.0, -1.0], [-1.0, 1.0]])

@@ -71,6 +71,7 @@ def test_a_batched_rule_begins_like_the_rule_inside():
     assert not scale_is_known(rule)
 
 
+@pytest.mark.slow
 def test_a_rule_that_excludes_choices_of_the_log_asks_for_exploration():
     rng = np.random.default_rng(0)
     data = di.TrajectoryDataset.from_arrays(rng.integers(2, size=(20, 20, 2)), (2, 2))

@@ -85,6 +85,7 @@ def test_one_number_by_hand():
         assert float(found.value - found.low) == pytest.approx(reach, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_jackknife_is_the_spread_of_estimates_without_one_episode():
     """Without an episode of either kind the estimate is the logit of 27 / 39, or of 28 / 39.
 

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binom
 from typer.testing import CliRunner
@@ -146,3 +147,29 @@ def test_figures_of_other_packages_and_of_real_players_are_those_of_the_committe
     assert f"of a stationary equilibrium {shares[1]:.0%}".replace("%", " %") in text
     low, high = binom.interval(0.95, total, 0.5)
     assert f"of coins {100 * low / total:.0f} to {100 * high / total:.0f} %" in text
+
+
+def test_coverage_is_that_of_the_committed_tables():
+    text = " ".join(README.split())
+    folder = ROOT / "scripts/benchmarks/results"
+    with (folder / "interval_coverage.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["replications"] for row in rows} == {"500"}
+    assert f"in each of {len({row['cell'] for row in rows})} settings" in text
+    covered = [100 * float(row["coverage"]) for row in rows]
+    tails = [100 * float(row[tail]) for row in rows for tail in ("truth_below", "truth_above")]
+    ratios = [
+        float(row["rmse_over_bound"])
+        for row in rows
+        if row["cell"].endswith(" 200")
+        if row["rmse_over_bound"]
+    ]
+    assert f"in {min(covered):.1f} to {max(covered):.1f} % of 500 simulated logs" in text
+    assert f"each tail {min(tails):.1f} to {max(tails):.1f} %" in text
+    assert f"err by {min(ratios):.2f} to {max(ratios):.2f} times the Cramér–Rao bound" in text
+    with (folder / "counterfactual_coverage.csv").open(encoding="utf-8") as file:
+        outcomes = pd.DataFrame(csv.DictReader(file)).astype({"share": float})
+    cells = outcomes.groupby(["setting", "change"]).share.agg(["mean", "size"])
+    assert set(cells["size"]) == {200}
+    low, high = 100 * cells["mean"].min(), 100 * cells["mean"].max()
+    assert f"cover in {low:.1f} to {high:.1f} % of 200 logs each" in text

@@ -155,7 +155,7 @@ def _typical_difference(mechanism: di.Mechanism, actions: torch.Tensor) -> float
 def report(rows: list[dict[str, Any]]) -> str:
     """The summary in Markdown."""
     lines = [
-        "| setting | change | logs | all intervals hold | one named holds | 95 % range | effect, rms | "
+        "| setting | change | logs | share of intervals that hold | one named holds | 95 % range | effect, rms | "
         "half-width, mean | licensed | CPU s |",
         "|---" * 10 + "|",
     ]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-from games import CROWD_RULE, STRATEGIC, Experiment, PaperCrowd
+from games import CROWD_RULE, STRATEGIC, BentCrowd, Experiment, PaperCrowd
 
 import diml_envs
 
@@ -31,11 +31,16 @@ def papers(agents: int, actions: int, seed: int) -> diml_envs.Mechanism:
     return PaperCrowd(agents, actions, seed=seed)
 
 
+def bent(agents: int, actions: int, seed: int) -> diml_envs.Mechanism:
+    """A crowd in which the others matter by a law that no family of ours holds."""
+    return BentCrowd(agents, actions, seed=seed)
+
+
 def crowds() -> list[Experiment]:
-    """E7 at the paper's sizes, in both kinds of game."""
+    """E7 at the paper's sizes, in all kinds of game."""
     return [
         Experiment(f"{name} {n}x{a}", n, a, partial(kind, n, a), CROWD_RULE, episodes, horizon, crowd=True)
-        for name, kind in {"E7": strategic, "E7 as in the paper": papers}.items()
+        for name, kind in {"E7": strategic, "E7 bent": bent, "E7 as in the paper": papers}.items()
         for n, a, episodes, horizon in CROWDS
     ]
 

@@ -157,6 +157,50 @@ def _taken(data: di.TrajectoryDataset | di.PopulationDataset) -> torch.Tensor:
 
 
 @dataclass(frozen=True, eq=False, init=False)
+class BentCrowd(AnonymousMechanism):
+    """A crowd in which others matter by a law that no family of ours holds.
+
+        u(a, c) = (h(a) + g tanh(2 z(a, c))) / (2 sqrt 2)
+
+    with h(a) and z(a, c) what an `Anonymous` game of this seed and of scale 1 pays where others matter not
+    at all, and where nothing else does; g makes the mean square of the second term 1 over shares drawn
+    uniformly from the simplex. The bend makes payoffs no sum over what the others do.
+
+    Args:
+        num_agents: number of agents.
+        num_actions: number of actions of each.
+        seed: of both parts.
+    """
+
+    num_actions: tuple[int, ...]
+    seed: int
+    _parts: tuple[diml_envs.Mechanism, diml_envs.Mechanism] = field(repr=False)
+    _gain: float = field(repr=False)
+
+    def __init__(self, num_agents: int, num_actions: int, *, seed: int = 0):
+        alone, cyclic = (
+            diml_envs.Anonymous(num_agents, num_actions, interaction_share=share, scale=1.0, seed=seed)
+            for share in (0.0, 1.0)
+        )
+        rng = np.random.default_rng(seed)
+        counts = rng.multinomial(num_agents, rng.dirichlet(np.ones(num_actions), 500))
+        bent = np.tanh(2 * cyclic.count_payoffs(counts))
+        self._assign(
+            num_actions=(num_actions,) * num_agents,
+            seed=seed,
+            _parts=(alone, cyclic),
+            _gain=float((bent**2).mean() ** -0.5),
+        )
+
+    def count_payoffs(
+        self, counts: NDArray[np.integer], context: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Return float64 [..., A, A]: what a would earn whoever takes b now, from counts int [..., A]."""
+        alone, cyclic = (part.count_payoffs(counts) for part in self._parts)
+        return (alone + self._gain * np.tanh(2 * cyclic)) / np.sqrt(8)
+
+
+@dataclass(frozen=True, eq=False, init=False)
 class PaperCrowd(AnonymousMechanism):
     """The paper's own large game: an embedded own action and the opponents' shares, two ReLU layers of 256.
 

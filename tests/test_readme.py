@@ -145,8 +145,15 @@ def test_figures_of_other_packages_and_of_real_players_are_those_of_the_committe
     assert f"a sample of {len(models)} games of language models" in text
     assert f"the signs of {shares[0]:.0%} of {total} payoff differences".replace("%", " %") in text
     assert f"of a stationary equilibrium {shares[1]:.0%}".replace("%", " %") in text
-    low, high = binom.interval(0.95, total, 0.5)
-    assert f"of coins {100 * low / total:.0f} to {100 * high / total:.0f} %" in text
+    low, high = binom.interval(0.95, seats := total // 2, 0.5)
+    assert f"of coins {100 * low / seats:.0f} to {100 * high / seats:.0f} %" in text
+    table = (ROOT / "scripts/examples/real_logs.md").read_text(encoding="utf-8")
+    p, ahead = next(
+        (row.split(" | ")[6], row.split(" | ")[8].strip(" |"))
+        for row in table.splitlines()
+        if row.startswith("| language models | any")
+    )
+    assert f"(p = {p})" in text and f"predicts {ahead.split()[0]} of these games better" in text
 
 
 def test_coverage_is_that_of_the_committed_tables():
@@ -164,7 +171,9 @@ def test_coverage_is_that_of_the_committed_tables():
         if row["cell"].endswith(" 200")
         if row["rmse_over_bound"]
     ]
-    assert f"in {min(covered):.1f} to {max(covered):.1f} % of 500 simulated logs" in text
+    worst = 100 * min(float(row["lowest"]) for row in rows)
+    spoken = f"in {min(covered):.1f} to {max(covered):.1f} % of 500 simulated logs"
+    assert f"{spoken} (the worst single difference in {worst:.1f} %)" in text
     assert f"each tail {min(tails):.1f} to {max(tails):.1f} %" in text
     assert f"err by {min(ratios):.2f} to {max(ratios):.2f} times the Cramér–Rao bound" in text
     with (folder / "counterfactual_coverage.csv").open(encoding="utf-8") as file:

@@ -84,13 +84,15 @@ def test_recovered_differences_are_those_of_the_mechanism():
 
 
 def test_the_summary_shows_chance_beside_the_accuracies():
-    """Fair coins hit 1 to 7 of 8 with 99.2 %, 2 to 6 with 93 %."""
+    """Of 12 fair coins, one per seat, 3 to 9 are right with 96 %; six games alike have p = 2 / 2^6."""
     line = {"players": "p", "status": "converged", "differences": 4, "ours": 4, "stationary": 3}
+    told = {**line, "memory": "-0.3", "held_out": "-0.4"}
     failed = {"players": "p", "status": "failed: x"}
-    text = real_logs.summary([line, {**line, "ours": 2}, failed]).splitlines()
-    assert text[2] == "| p | any | 3 | 8 | 0.75 | 0.75 | 0.12 … 0.88 |"
-    assert text[3] == "| p | converged | 2 | 8 | 0.75 | 0.75 | 0.12 … 0.88 |"
-    assert text[4] == "| p | failed: x | 1 | 0 | – | – | – |"
+    text = real_logs.summary([line, told, *[line] * 4, failed]).splitlines()
+    assert text[2] == "| p | any | 7 | 24 | 1.00 | 0.75 | 0.03 | 0.25 … 0.75 | 1 of 1 |"
+    assert text[3] == "| p | converged | 6 | 24 | 1.00 | 0.75 | 0.03 | 0.25 … 0.75 | 1 of 1 |"
+    assert text[4] == "| p | failed: x | 1 | 0 | – | – | – | – | – |"
+    assert real_logs.flipped(np.array([1, -1])) == 1.0
 
 
 def test_a_failed_fit_is_a_line(monkeypatch):

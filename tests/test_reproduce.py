@@ -28,6 +28,7 @@ import play  # noqa: E402
 import procedure  # noqa: E402
 import rows  # noqa: E402
 import tables  # noqa: E402
+import targets  # noqa: E402
 
 SMALL = replace(experiments.SMALL[1], episodes=10, horizon=12)
 CROWD = games.Experiment(
@@ -210,6 +211,21 @@ def test_a_row_cut_short_is_run_again_and_other_settings_are_not_reused(tmp_path
     assert kept.all(seeds=(2,)) == []
 
 
+def test_an_estimator_of_two_rows_is_finished_when_both_are_there(tmp_path):
+    store = rows.Rows(tmp_path, "now")
+    both = [
+        {"experiment": "E1", "seed": 1, "estimator": "auto", "line": line} for line in ("auto", "stacked")
+    ]
+    store.add(both)
+    assert store.finished("E1", 1) == {"auto"}
+    path = store.path("E1", 1)
+    path.write_text(path.read_text()[:-10])
+    assert store.finished("E1", 1) == set()
+    store.add(both)
+    assert store.finished("E1", 1) == {"auto"}
+    assert [row["line"] for row in store.all()] == ["auto", "stacked"]
+
+
 @pytest.mark.parametrize(
     ("number", "low", "high", "coverage"), [(10, 2, 9, 0.9785), (6, 1, 6, 0.9688), (2, 1, 2, 0.5)]
 )
@@ -266,4 +282,51 @@ def test_readme_table_says_how_many_seeds_where_they_are_not_ten(tmp_path):
     (tmp_path / "E1.csv").write_text(head + "E1,automatic choice,r2,0.8765,0,1,1,10\n", encoding="utf-8")
     (tmp_path / "E7.csv").write_text(head + "E7 4x3,paper's procedure,r2,0.5,0,1,1,1\n", encoding="utf-8")
     lines = readme_table.table(readme_table.read(tmp_path)).splitlines()
-    assert lines[2:] == ["| E1 | – | 0.876 | – | – |", "| E7 4x3 | 0.500 (1 seed) | – | – | – |"]
+    assert lines[2:] == ["| E1 | – | – | 0.876 | – | – |", "| E7 4x3 | 0.500 (1 seed) | – | – | – | – |"]
+
+
+def test_committed_tables_and_targets_are_those_of_the_committed_rows(tmp_path):
+    results = ROOT / "scripts" / "reproduce" / "results"
+    store = rows.Rows(results / "rows", "epochs 100, 200; steps 3000; folds 5")
+    paper.write(store, experiments.full(), games.TABLE_SEEDS, tmp_path, "a command")
+    for name in ("E1.csv", "E2.csv", "E3.csv", "E7.csv", "W.csv"):
+        assert (tmp_path / name).read_text() == (results / name).read_text(), name
+
+    def targets(folder):
+        return [line for line in (folder / "targets.md").read_text().splitlines() if line.startswith("|")]
+
+    assert targets(tmp_path) == targets(results)
+
+
+def test_targets_compare_seeds_that_both_were_measured_on():
+    made = [
+        {"experiment": "E1", "line": line, "seed": seed, "shift_tv": value}
+        for line, values in (("automatic choice", (0.01, None)), ("paper's procedure", (None, 0.9)))
+        for seed, value in enumerate(values)
+    ]
+    assert "shift" not in targets.as_markdown(made)
+    made += [{"experiment": "E1", "line": "automatic choice", "seed": 1, "shift_tv": 0.2}]
+    assert "(seeds: 1) | 0.200 | <= 0.300 | met |" in targets.as_markdown(made)
+
+
+def test_the_best_epoch_is_that_of_the_best_test_likelihood():
+    row = {"experiment": "E1", "seed": 1, "estimator": "e", "commit": "c", "line": "net", "parameters": 3}
+    row |= {"r2": 0.7, "held_out": -1.25, "seconds": 2.0}
+    row["curve"] = [[1, 0.5, 0.2, -1.5], [2, 1.0, 0.4, -1.2], [3, 1.5, 0.6, -1.3]]
+    _, best = tables.with_best_epochs([row])
+    assert (best["line"], best["r2"], best["seconds"]) == ("net, best epoch", 0.4, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"seeds": "100:101"}, "some of 200:209 for the committed tables"),
+        ({"seeds": "209:200"}, "first:last"),
+        ({"seeds": "a:b"}, "first:last"),
+        ({"only": ["E9"]}, "only: expected beginnings of E1"),
+        ({"only": ["E1"], "lines": ["mine"]}, "lines: expected beginnings of"),
+    ],
+)
+def test_wrong_words_are_refused_before_anything_runs(words, message):
+    with pytest.raises(ValueError, match=message):
+        paper.main(**words)

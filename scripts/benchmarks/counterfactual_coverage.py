@@ -15,6 +15,7 @@ on from there. The summary stands in `counterfactual_coverage.md` beside it.
 
 import csv
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,8 +156,8 @@ def _typical_difference(mechanism: di.Mechanism, actions: torch.Tensor) -> float
 def report(rows: list[dict[str, Any]]) -> str:
     """The summary in Markdown."""
     lines = [
-        "| setting | change | logs | share of intervals that hold | one named holds | 95 % range | effect, rms | "
-        "half-width, mean | licensed | CPU s |",
+        "| setting | change | logs | share of intervals that hold | one named holds | 95 % range | "
+        "effect, rms | half-width, mean | licensed | CPU s |",
         "|---" * 10 + "|",
     ]
     for name in SETTINGS:
@@ -181,11 +182,11 @@ def report(rows: list[dict[str, Any]]) -> str:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """What an earlier run has written, or nothing."""
+    """What an earlier run has written, or nothing; a line cut short by an interruption is left out."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+        return [row for row in csv.DictReader(file) if None not in row.values()]
 
 
 def main(
@@ -206,9 +207,15 @@ def main(
     def key(row: dict[str, Any]) -> tuple[str, int, int, int]:
         return row["setting"], int(row["seed"]), int(row["episodes"]), int(row["draws"])
 
-    rows = [row for row in read(out) if key(row) in set(tasks)]
-    done = {key(row) for row in rows}
-    missing = [task for task in tasks if task not in done]
+    if replications < 1:
+        raise ValueError(f"replications: expected 1 or more; found {replications}")
+    if out == RESULTS and (replications, first_seed) != (200, 0):
+        raise ValueError(f"expected all 200 replications for {out.name}; found others; name another --out")
+    wanted = set(tasks)
+    rows = [row for row in read(out) if key(row) in wanted]
+    count = Counter(key(row) for row in rows)
+    rows = [row for row in rows if count[key(row)] == len(CHANGES)]  # of a log cut short, neither
+    missing = [task for task in tasks if count[task] != len(CHANGES)]
     runs: Any = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
         joblib.delayed(replicate)(*task) for task in missing
     )

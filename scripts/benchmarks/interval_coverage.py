@@ -1,11 +1,12 @@
 """Do nominal 95 % intervals cover? Counts over simulated logs, by kind of covariance, with each tail.
 
 For every cell (structured or ridge-free tabular payoffs x full-information or bandit learners x learner
-parameters known or free x 50 or 200 episodes; tables shrunk by marginal likelihood; networks): logs of one
+parameters known or free x 50 or 200 episodes; on request also
+tables shrunk by marginal likelihood and networks): logs of one
 true game, fits that begin at the families' defaults, and intervals for all differences between own actions in
 every situation (and the free learner parameters). "one step" corrects a biased fit first (`di.one_step`).
 Where a fit has an exact parametric family the root mean squared error is compared with the Cramer-Rao bound.
-A number that the log does not identify counts as missed.
+A number that the log does not identify counts as missed, and so do all of a fit that failed.
 
     python scripts/benchmarks/interval_coverage.py --replications 500 --jobs 2
 
@@ -67,6 +68,7 @@ def summarise(name: str, kind: str, rows: list[dict[str, Any]]) -> dict[str, Any
         np.array([k[part] for k in known], float) for part in ("below", "above", "missing")
     )
     missed = np.clip(below + above + missing, 0, 1)  # [R, contrasts]
+    missed = np.concatenate([missed, np.ones((len(rows) - len(known), missed.shape[1]))])
     each = missed.mean(1)
     ratio, ratio_error = math.nan, math.nan
     if "bound" in rows[0]:
@@ -115,13 +117,20 @@ def main(
     replications: Annotated[int, typer.Option(help="Logs per cell.")] = 500,
     first_seed: Annotated[int, typer.Option(help="Seed of the first replication.")] = 0,
     cell: Annotated[
-        list[str] | None, typer.Option(help="Cells (parts of their names); all by default.")
+        list[str] | None, typer.Option(help="Cells (parts of their names); structured and table by default.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Worker processes.")] = 2,
     out: Annotated[Path, typer.Option(help="The table as CSV.")] = RESULTS,
 ) -> None:
     """Print and write the table."""
-    names = [name for name in CELLS if not cell or any(part in name for part in cell)]
+    if replications < 1:
+        raise ValueError(f"replications: expected 1 or more; found {replications}")
+    if out == RESULTS and (cell or (replications, first_seed) != (500, 0)):
+        raise ValueError(f"expected all cells and 500 replications for {out.name}; name another --out")
+    parts = cell or ["structured", "table"]
+    names = [name for name in CELLS if any(part in name for part in parts)]
+    if not names:
+        raise ValueError(f"cell: expected parts of {', '.join(CELLS)}; found {', '.join(parts)}")
     seeds = range(first_seed, first_seed + replications)
     rows_path = out.with_name(out.stem + "_rows.jsonl")
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 import typer
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.stats import binom, permutation_test
 
 import diml_inverse as di
 
@@ -180,10 +180,15 @@ def answer(real: Real, *, command: bool) -> dict:
 
 
 def summary(lines: list[dict]) -> str:
-    """Sign accuracy by sample and status, beside the stationary inversion and chance."""
+    """Sign accuracy by sample and status, beside the stationary inversion and chance.
+
+    Chance is one coin per seat, which gets both of its differences right or wrong; p is of the difference to
+    the stationary inversion, with signs of games flipped; a memory of the last steps is ahead where it
+    predicts held-out choices better than the fit does.
+    """
     text = [
-        "| players | status | games | differences | ours | stationary | chance, 95 % |",
-        "|---|---|---|---|---|---|---|",
+        "| players | status | games | differences | ours | stationary | p | chance, 95 % | memory ahead |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for players in dict.fromkeys(line["players"] for line in lines):
         mine = [line for line in lines if line["players"] == players]
@@ -193,11 +198,31 @@ def summary(lines: list[dict]) -> str:
             n = sum(int(line["differences"]) for line in done)
             cells = [players, status, str(len(part)), str(n)]
             if n:
-                low, high = binom.interval(0.95, n, 0.5)
-                cells += [f"{sum(int(x[name]) for x in done) / n:.2f}" for name in ("ours", "stationary")]
-                cells.append(f"{low / n:.2f} … {high / n:.2f}")
-            text.append("| " + " | ".join([*cells, *["–"] * (7 - len(cells))]) + " |")
+                low, high = binom.interval(0.95, seats := n // 2, 0.5)
+                right = {name: np.array([int(x[name]) for x in done]) for name in ("ours", "stationary")}
+                cells += [f"{signs.sum() / n:.2f}" for signs in right.values()]
+                cells += [f"{flipped(right['ours'] - right['stationary']):.2f}" if len(done) > 1 else "–"]
+                cells += [f"{low / seats:.2f} … {high / seats:.2f}"]
+                told = [x for x in done if x.get("memory") and x.get("held_out")]
+                ahead = sum(float(x["memory"]) > float(x["held_out"]) for x in told)
+                cells.append(f"{ahead} of {len(told)}" if told else "–")
+            text.append("| " + " | ".join([*cells, *["–"] * (9 - len(cells))]) + " |")
     return "\n".join(text)
+
+
+def flipped(gains: NDArray[np.integer]) -> float:
+    """Two-sided p value of a mean gain in two games or more, with the games' signs flipped in all ways.
+
+    Of more than 9,999 ways, that many are drawn.
+    """
+
+    def total(one: NDArray[np.integer], axis: int = -1) -> NDArray[np.integer]:
+        return one.sum(axis)
+
+    drawn = permutation_test(
+        (gains,), total, permutation_type="samples", n_resamples=9_999, rng=np.random.default_rng(0)
+    )
+    return float(drawn.pvalue)
 
 
 def main(

@@ -76,7 +76,7 @@ def estimators(experiment: Experiment, effort: Effort) -> dict[str, Estimator]:
                 every=max(1, effort.crowd_epochs // 12),
                 device=effort.device,
             ),
-            "seconds: one step of its loop times the number of steps",
+            "seconds: by our likelihood of its network, fewer than its loop takes",
         )
     alike = families.ALIKE
     if experiment.crowd:  # tables of counts would have billions of cells

@@ -21,7 +21,6 @@ other random numbers.
 
 import platform
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -40,7 +39,7 @@ from games import DEVELOPMENT_SEEDS, TABLE_SEEDS, Experiment, trial
 from measures import score
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rows import Row, Rows
+from rows import Row, Rows, commit
 
 HERE = Path(__file__).parent
 GROUPS = ("E1", "E2", "E3", "E7", "W")
@@ -86,7 +85,7 @@ def _run(
 
 def write(rows: Rows, experiments: list[Experiment], seeds: tuple[int, ...], out: Path, command: str) -> str:
     """Tables and figures of what is finished; targets are judged on the seeds of the tables alone."""
-    found = rows.all(seeds)
+    found = tables.with_best_epochs(rows.all(seeds))
     texts = []
     for group in GROUPS:
         names = [e.name for e in experiments if e.name.split()[0] == group]
@@ -111,16 +110,6 @@ def write(rows: Rows, experiments: list[Experiment], seeds: tuple[int, ...], out
     return "\n".join(texts)
 
 
-def _commit() -> str:
-    """Of the code that runs; tables that are written while it runs do not make it another."""
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=HERE, capture_output=True, text=True).stdout.strip()
-
-    changed = git("status", "--porcelain", "--", ":/", ":(exclude,top)scripts/reproduce/results")
-    return git("describe", "--always") + "-dirty" * bool(changed) or "no commit"
-
-
 def _made(command: str, seeds: tuple[int, ...], found: list[Row]) -> str:
     """What made a table; its rows may be of several commits."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("diml", "torch", "numpy", "scipy"))
@@ -140,24 +129,33 @@ def main(
     device: Annotated[str, typer.Option(help="Where the paper's large networks are trained.")] = "cpu",
     tables_only: Annotated[bool, typer.Option("--tables", help="Run nothing.")] = False,
 ) -> None:
-    """Run, then print and write the tables."""
-    chosen = _seeds(seeds) or (DEVELOPMENT_SEEDS[:1] if quick_run else TABLE_SEEDS)
+    """Run, then print and write the tables, of all that is finished."""
+    chosen = _seeds(seeds) if seeds else DEVELOPMENT_SEEDS[:1] if quick_run else TABLE_SEEDS
+    if out is None and not quick_run and not set(chosen) <= set(TABLE_SEEDS):
+        raise ValueError(
+            f"seeds: expected some of {TABLE_SEEDS[0]}:{TABLE_SEEDS[-1]} for the committed tables; found "
+            f"{seeds}; name another folder with --out"
+        )
     effort = QUICK if quick_run else Effort(device=device)
     out = out or HERE / "results" / ("quick" if quick_run else "")
     out.mkdir(parents=True, exist_ok=True)
     listed = quick() if quick_run else full()
     wanted = [e for e in listed if not only or any(e.name.startswith(name) for name in only)]
+    names = {name for e in wanted for name in estimators(e, effort)}
+    for what, given, known in (("only", only, [e.name for e in listed]), ("lines", lines, sorted(names))):
+        if unknown := [word for word in given or () if not any(name.startswith(word) for name in known)]:
+            raise ValueError(f"{what}: expected beginnings of {', '.join(known)}; found {', '.join(unknown)}")
     rows = Rows(
         out / "rows",
         f"epochs {effort.epochs}, {effort.crowd_epochs}; steps {effort.steps}; folds {effort.folds}",
     )
     tasks = [(experiment, seed) for seed in chosen for experiment in wanted] * (not tables_only)
-    console, commit = Console(stderr=True), _commit()
+    console, made_at = Console(stderr=True), commit()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("logs", total=len(tasks))
         runs = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
-            joblib.delayed(_run)(experiment, seed, effort, rows, tuple(lines or ()), commit)
+            joblib.delayed(_run)(experiment, seed, effort, rows, tuple(lines or ()), made_at)
             for experiment, seed in tasks
         )
         for name, seed in runs:  # pyright: ignore[reportGeneralTypeIssues]
@@ -165,8 +163,8 @@ def main(
     print(
         write(
             rows,
-            wanted,
-            chosen,
+            listed,
+            TABLE_SEEDS if set(chosen) <= set(TABLE_SEEDS) else chosen,
             out,
             shlex.join(["python", *(word for word in sys.argv if word != "--tables")]),
         )
@@ -175,9 +173,9 @@ def main(
 
 def _seeds(text: str) -> tuple[int, ...]:
     """'200:209' as ten numbers."""
-    if not text:
-        return ()
     first, _, last = text.partition(":")
+    if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first)):
+        raise ValueError(f"seeds: expected first:last, as in 200:209; found {text}")
     return tuple(range(int(first), int(last or first) + 1))
 
 

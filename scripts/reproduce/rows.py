@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +29,12 @@ class Rows:
 
     def finished(self, experiment: str, seed: int) -> set[str]:
         """Estimators that need not be run again (an estimator may leave several rows)."""
-        return {row["estimator"] for row in self._read(self.path(experiment, seed))}
+        found = Counter[str]()
+        wanted = {}
+        for row in self._read(self.path(experiment, seed)):
+            found[row["estimator"]] += 1
+            wanted[row["estimator"]] = row.get("lines", 1)
+        return {name for name, lines in wanted.items() if found[name] >= lines}
 
     def add(self, rows: list[Row]) -> None:
         """Write the rows of one estimator in one go."""
@@ -35,14 +42,19 @@ class Rows:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = path.read_text() if path.exists() else ""
         broken = text and not text.endswith("\n")
-        lines = [json.dumps({"settings": self.settings, **_plain(row)}) for row in rows]
+        more = {"settings": self.settings, "lines": len(rows)}
+        lines = [json.dumps({**more, **_plain(row)}) for row in rows]
         with path.open("a", encoding="utf-8") as file:
             file.write("\n" * bool(broken) + "\n".join(lines) + "\n")
 
     def all(self, seeds: tuple[int, ...] | None = None) -> list[Row]:
         """Every row of these settings, in the order of the files' names; of these seeds only, if given."""
-        found = [row for path in sorted(self.folder.glob("*.jsonl")) for row in self._read(path)]
-        return [row for row in found if seeds is None or row["seed"] in seeds]
+        found = {
+            (path, row["estimator"], row.get("line")): row  # of one that was cut short, the last
+            for path in sorted(self.folder.glob("*.jsonl"))
+            for row in self._read(path)
+        }
+        return [row for row in found.values() if seeds is None or row["seed"] in seeds]
 
     def _read(self, path: Path) -> Iterator[Row]:
         if not path.exists():
@@ -54,6 +66,17 @@ class Rows:
                 continue  # cut short
             if row.get("settings") == self.settings:
                 yield row
+
+
+def commit() -> str:
+    """Of the code that runs; tables that are written while it runs do not make it another."""
+
+    def git(*arguments: str) -> str:
+        here = Path(__file__).parent
+        return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", ":/", ":(exclude,top)scripts/reproduce/results")
+    return git("describe", "--always") + "-dirty" * bool(changed) or "no commit"
 
 
 def _plain(row: Row) -> Row:

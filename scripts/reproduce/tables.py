@@ -66,6 +66,23 @@ def summaries(rows: Iterable[Row]) -> dict[tuple[str, str], dict[str, Summary]]:
     return {key: {name: summary(v) for name, v in by.items()} for key, by in found.items()}
 
 
+def with_best_epochs(rows: Sequence[Row]) -> list[Row]:
+    """Beside every learning curve, the epoch that a reader of the test episodes would have stopped at.
+
+    It flatters its estimator: of the epochs on the curve, that of the best likelihood of the test choices.
+    """
+    found = []
+    for row in rows:
+        found.append(row)
+        if curve := row.get("curve"):
+            last = (0, row.get("seconds"), row["r2"], row["held_out"])
+            _, seconds, r2, held_out = max(*curve, last, key=lambda point: point[3])
+            kept = {name: row[name] for name in ("experiment", "seed", "estimator", "commit")}
+            told = {"r2": r2, "held_out": held_out, "seconds": seconds, "parameters": row["parameters"]}
+            found.append({**kept, "line": f"{row['line']}, best epoch", **told})
+    return found
+
+
 def as_csv(rows: Iterable[Row]) -> str:
     """One line per experiment, estimator and measure."""
     text = io.StringIO()
@@ -89,10 +106,12 @@ def as_markdown(rows: Sequence[Row], *, title: str) -> str:
     columns = [name for name in columns if name != "held_out_truth"]
     lines.append("| estimator | " + " | ".join(MEASURES[name] for name in columns) + " | seeds |")
     lines.append("|---" + "|---:" * (len(columns) + 1) + "|")
+    most = max(one.seeds for measures in found.values() for one in measures.values())
     for (_, line), measures in found.items():
         seeds = max(one.seeds for one in measures.values())
         cells = [_cell(name, measures.get(name), seeds) for name in columns]
-        lines.append(f"| {line} | " + " | ".join(cells) + f" | {seeds} |")
+        told = "" if seeds in (1, most) else f" ({_coverage(measures):.3f})"
+        lines.append(f"| {line} | " + " | ".join(cells) + f" | {seeds}{told} |")
     truths = {"held_out": first.get("held_out_truth"), "r2": summary([1.0] * 1)}
     cells = [_cell(name, truths.get(name) or first.get(f"{name}_floor")) for name in columns]
     lines.append("| *the truth (floor)* | " + " | ".join(cells) + " | |")
@@ -103,7 +122,7 @@ def as_markdown(rows: Sequence[Row], *, title: str) -> str:
 def _facts(found: dict[tuple[str, str], dict[str, Summary]]) -> str:
     first = next(iter(found.values()))
     seeds = max(one.seeds for measures in found.values() for one in measures.values())
-    coverage = next(iter(first.values())).coverage
+    coverage = next(one.coverage for part in found.values() for one in part.values() if one.seeds == seeds)
     share = first.get("interaction")
     text = f"{seeds} seeds; median [interval that covers the median with probability {coverage:.3f}]"
     if seeds == 1:
@@ -113,10 +132,17 @@ def _facts(found: dict[tuple[str, str], dict[str, Summary]]) -> str:
     return f"{text}. Interaction share of the logs: {_cell('interaction', share)}."
 
 
+def _coverage(measures: dict[str, Summary]) -> float:
+    return max(measures.values(), key=lambda one: one.seeds).coverage
+
+
 def _choices(rows: Sequence[Row], line: str) -> str:
-    """What was chosen how often, where something was."""
+    """What was chosen how often, where something was; else what is to be known of a line."""
+    mine = [row for row in rows if row["line"] == line]
     chosen = [
-        f"{row['mechanism']} × {row['learner']}" for row in rows if row["line"] == line and "learner" in row
+        f"{row['mechanism']} × {row['learner']}" if "learner" in row else row["note"]
+        for row in mine
+        if row.get("note") or "learner" in row
     ]
     if not chosen:
         return ""

@@ -19,7 +19,7 @@ import numpy as np
 import third_party_logs as logs
 import torch
 import typer
-from rows import Row, Rows
+from rows import Row, Rows, commit
 
 import diml_envs
 import diml_inverse as di
@@ -123,12 +123,21 @@ def main(
     runs: Path = Path("runs/third_party"),
     out: Path = RESULTS,
 ) -> None:
-    """Fill in the table; finished rows are kept in `runs`."""
-    store = Rows(runs, f"{episodes}x{horizon}")
+    """Fill in the table; finished rows are kept in `runs`, for the code that made them.
+
+    Raises:
+        ValueError: for unknown games, or some of them into the committed table.
+    """
+    wanted = games.split(",")
+    if unknown := set(wanted) - set(GAMES):
+        raise ValueError(f"games: expected some of {', '.join(GAMES)}; found {', '.join(sorted(unknown))}")
+    if set(wanted) != set(GAMES) and out == RESULTS:
+        raise ValueError(f"games: expected all of them for {out.name}; found {games}; name another --out")
+    store = Rows(runs, f"{episodes}x{horizon} at {commit()}")
     jobs: list[tuple[str, str, str, Callable[[], Row]]] = [
         (learner, package, game, partial(recovered, play, game, episodes, horizon, seed))
         for learner, (package, play) in LEARNERS.items()
-        for game in games.split(",")
+        for game in wanted
     ]
     jobs += [
         (automata, package, "prisoners_dilemma", partial(unlearned, play, episodes, horizon, seed))

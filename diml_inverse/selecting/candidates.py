@@ -130,6 +130,9 @@ def fitted(
         seed: of whatever is random.
         start: the same rule, fitted to these episodes with another family: where a search by marginal
             likelihood begins, though no further than `AWAY` from the rule's own start.
+
+    Raises:
+        RuntimeError: naming both, if a matrix of the fit cannot be decomposed.
     """
     model, found = _fit(candidate, train, seed, start)
     return model, found.outcome.status
@@ -149,7 +152,13 @@ def _fit(
     if by_evidence and start is not None:
         _begin_at(model.learner, start)
     how = {"by_evidence": by_evidence, "folds": 5, "seed": seed, "show": False}
-    return model, estimate(model, origin, train, sample, settings, **how)
+    try:
+        return model, estimate(model, origin, train, sample, settings, **how)
+    except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
+        raise RuntimeError(
+            f"{candidate.family} with {candidate.rule}: expected matrices that can be decomposed; found "
+            f"{str(error).splitlines()[0]}; name mechanisms={{...}} and learners={{...}} without this pair"
+        ) from error
 
 
 @torch.no_grad()

@@ -66,6 +66,7 @@ def select(
     Raises:
         ValueError: with fewer than two episodes (three where fits have to hold some out themselves), no
             candidate, or a free learner parameter that could not be told apart from the payoffs' scale.
+        RuntimeError: naming family and rule, if a matrix of a fit cannot be decomposed.
 
     References:
         Breiman, Friedman, Olshen & Stone (1984), Classification and Regression Trees, section 3.4.3 (one

@@ -766,3 +766,17 @@ def test_baselines_are_scored_episode_by_episode_out_of_fold(roads, memory):
     each = 20 * 3 * math.log(1 / 3)
     for name in ("without payoffs", "uniform"):  # Hedge without payoffs is uniform
         np.testing.assert_allclose(found[name], np.full(10, each))
+
+
+def test_a_fit_that_breaks_down_is_named(roads, monkeypatch):
+    def broken(*_, **__):
+        raise torch.linalg.LinAlgError("not positive-definite\nmore")
+
+    monkeypatch.setattr(candidates, "estimate", broken)
+    with pytest.raises(RuntimeError, match="tolls with Hedge: expected .* found not positive-definite; "):
+        di.select(
+            roads,
+            mechanisms={"tolls": Congestion(roads.num_actions)},
+            learners=Hedge(roads.num_actions, step_size=di.Fixed(0.5)),
+            progress=False,
+        )

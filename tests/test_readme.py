@@ -176,6 +176,17 @@ def test_coverage_is_that_of_the_committed_tables():
     assert f"{spoken} (the worst single difference in {worst:.1f} %)" in text
     assert f"each tail {min(tails):.1f} to {max(tails):.1f} %" in text
     assert f"err by {min(ratios):.2f} to {max(ratios):.2f} times the Cramér–Rao bound" in text
+    with (folder / "shrunk_coverage.csv").open(encoding="utf-8") as file:
+        shrunk = list(csv.DictReader(file))
+    (number,) = {row["replications"] for row in shrunk}
+    ends = {}
+    for kind in ("posterior", "one step"):
+        covered = [100 * float(row["coverage"]) for row in shrunk if row["kind"] == kind]
+        ends[kind] = f"{min(covered):.1f} to {max(covered):.1f} %"
+    spoken = (
+        f"posterior intervals cover in {ends['posterior']} and those after one step in {ends['one step']}"
+    )
+    assert f"in {number} logs each, {spoken}" in text
     with (folder / "counterfactual_coverage.csv").open(encoding="utf-8") as file:
         outcomes = pd.DataFrame(csv.DictReader(file)).astype({"share": float})
     cells = outcomes.groupby(["setting", "change"]).share.agg(["mean", "size"])

@@ -368,6 +368,15 @@ def test_callback_that_stops_one_learner_ends_all_and_names_it(mixed):
     np.testing.assert_array_equal(log.actions, mixed.actions[:, :23])
 
 
+@pytest.fixture
+def interruptible():
+    """Python's answer to Ctrl-C, which a process started in the background does without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("during", ["learning", "environment"])
 def test_interrupt_ends_all_threads_at_once_and_keeps_the_log(tmp_path, during):
     def interrupt():

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from diml_inverse.dynamics import LearningDynamics, draw_uniforms
@@ -11,7 +11,7 @@ from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.mechanisms.base import Mechanism, PayoffFunction
 from diml_inverse.mechanisms.known import Known
 from diml_inverse.population import PopulationDataset
-from diml_inverse.situations import Situations, contexts_of, mean_realised_payoffs
+from diml_inverse.situations import Situations, contexts_of, less_mean, mean_realised_payoffs
 
 
 class PayoffRecovery(float):
@@ -91,10 +91,10 @@ def realised_difference_r2(
     realised = mean_realised_payoffs(dataset, contexts)
     seen = ~realised.isnan()
     seen = seen & (seen.sum(1, keepdim=True) > 1)
-    guess = _centre(situations.payoffs(mechanism).double(), seen)
+    guess = less_mean(situations.payoffs(mechanism).double(), seen)
     visits = situations.visits.sum(1, keepdim=True).expand_as(realised)
     weight = torch.where(seen, visits, 0.0)
-    true = _centre(realised.nan_to_num(), seen)
+    true = less_mean(realised.nan_to_num(), seen)
     return _recovery(guess, true, weight, situations.agent, mechanism.num_agents, scale_free)
 
 
@@ -138,7 +138,7 @@ def centred_deviations(
         else:
             known = Known(payoffs, dataset.num_actions, context_size=size)
             values = known.deviation_payoffs(dataset.actions, covariates)
-    return _centre(values.double(), dataset.action_mask())
+    return less_mean(values.double(), dataset.action_mask())
 
 
 def _scored_rows(
@@ -154,7 +154,7 @@ def _scored_rows(
         seen = dataset.observed()
         agent = torch.arange(dataset.num_agents, device=seen.device).expand(seen.shape)[seen]
         number, values = seen[seen].double(), centred_deviations(payoffs, dataset)[seen]
-    values = _centre(values, own[agent])
+    values = less_mean(values, own[agent])
     return values, torch.where(own[agent], number[:, None], 0.0), agent
 
 
@@ -230,11 +230,6 @@ def behaviour_distance(
 
 def _total_variation(p: Tensor, q: Tensor) -> Float[Tensor, " T"]:
     return 0.5 * (p - q).abs().sum(-1).mean(-1)
-
-
-def _centre(values: Float[Tensor, "*b A"], mask: Bool[Tensor, "*#b A"]) -> Float[Tensor, "*b A"]:
-    mean = torch.where(mask, values, 0.0).sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp(min=1)
-    return torch.where(mask, values - mean, 0.0)
 
 
 def _recovery(

@@ -64,10 +64,10 @@ class Situations:
             return mechanism.payoff_table(contexts)
 
 
-def less_mean(values: Float[Tensor, "U A"], exists: Bool[Tensor, "U A"]) -> Float[Tensor, "U A"]:
+def less_mean(values: Float[Tensor, "*b A"], exists: Bool[Tensor, "*#b A"]) -> Float[Tensor, "*b A"]:
     """Values of own actions less their mean over the actions that exist; 0 elsewhere."""
     own = torch.where(exists, values, 0.0)
-    mean = own.sum(1, keepdim=True) / exists.sum(1, keepdim=True).clamp(min=1)
+    mean = own.sum(-1, keepdim=True) / exists.sum(-1, keepdim=True).clamp(min=1)
     return torch.where(exists, own - mean, 0.0)
 
 

@@ -1,10 +1,10 @@
 """Do nominal 95 % intervals cover? Counts over simulated logs, by kind of covariance, with each tail.
 
 For every cell (structured or ridge-free tabular payoffs x full-information or bandit learners x learner
-parameters known or free x 50 or 200 episodes; on request also
-tables shrunk by marginal likelihood and networks): logs of one
-true game, fits that begin at the families' defaults, and intervals for all differences between own actions in
-every situation (and the free learner parameters). "one step" corrects a biased fit first (`di.one_step`).
+parameters known or free x 50 or 200 episodes; on request also tables shrunk by marginal likelihood and
+networks): logs of one true game, fits that begin at the families' defaults, and intervals for all differences
+between own actions in every situation (and the free learner parameters). "one step" corrects a biased fit
+first (`di.one_step`).
 Where a fit has an exact parametric family the root mean squared error is compared with the Cramer-Rao bound.
 A number that the log does not identify counts as missed, and so do all of a fit that failed.
 

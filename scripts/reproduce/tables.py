@@ -106,12 +106,12 @@ def as_markdown(rows: Sequence[Row], *, title: str) -> str:
     columns = [name for name in columns if name != "held_out_truth"]
     lines.append("| estimator | " + " | ".join(MEASURES[name] for name in columns) + " | seeds |")
     lines.append("|---" + "|---:" * (len(columns) + 1) + "|")
-    most = max(one.seeds for measures in found.values() for one in measures.values())
+    most = _fullest(found.values()).seeds
     for (_, line), measures in found.items():
-        seeds = max(one.seeds for one in measures.values())
-        cells = [_cell(name, measures.get(name), seeds) for name in columns]
-        told = "" if seeds in (1, most) else f" ({_coverage(measures):.3f})"
-        lines.append(f"| {line} | " + " | ".join(cells) + f" | {seeds}{told} |")
+        whole = _fullest([measures])
+        cells = [_cell(name, measures.get(name), whole.seeds) for name in columns]
+        told = "" if whole.seeds in (1, most) else f" ({whole.coverage:.3f})"
+        lines.append(f"| {line} | " + " | ".join(cells) + f" | {whole.seeds}{told} |")
     truths = {"held_out": first.get("held_out_truth"), "r2": summary([1.0] * 1)}
     cells = [_cell(name, truths.get(name) or first.get(f"{name}_floor")) for name in columns]
     lines.append("| *the truth (floor)* | " + " | ".join(cells) + " | |")
@@ -121,19 +121,21 @@ def as_markdown(rows: Sequence[Row], *, title: str) -> str:
 
 def _facts(found: dict[tuple[str, str], dict[str, Summary]]) -> str:
     first = next(iter(found.values()))
-    seeds = max(one.seeds for measures in found.values() for one in measures.values())
-    coverage = next(one.coverage for part in found.values() for one in part.values() if one.seeds == seeds)
+    whole = _fullest(found.values())
     share = first.get("interaction")
-    text = f"{seeds} seeds; median [interval that covers the median with probability {coverage:.3f}]"
-    if seeds == 1:
+    text = (
+        f"{whole.seeds} seeds; median [interval that covers the median with probability {whole.coverage:.3f}]"
+    )
+    if whole.seeds == 1:
         text = "1 seed, which tells no interval"
     if share is None:
         return text + "."
     return f"{text}. Interaction share of the logs: {_cell('interaction', share)}."
 
 
-def _coverage(measures: dict[str, Summary]) -> float:
-    return max(measures.values(), key=lambda one: one.seeds).coverage
+def _fullest(lines: Iterable[dict[str, Summary]]) -> Summary:
+    """The summary of most seeds."""
+    return max((one for measures in lines for one in measures.values()), key=lambda one: one.seeds)
 
 
 def _choices(rows: Sequence[Row], line: str) -> str:

@@ -117,6 +117,19 @@ def test_an_absent_package_leaves_a_line_and_rows_not_run(tmp_path, capsys, monk
     assert row["status"] == "not run" and row["r2"] == ""
 
 
+@pytest.mark.parametrize(
+    ("games", "message"),
+    [
+        ("shapley", "games: expected all of them for results; found shapley"),
+        ("shapley,chess", "games: expected some of prisoners_dilemma, .*; found chess"),
+    ],
+)
+def test_part_of_the_committed_table_is_refused_before_anything_runs(games, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        third_party.main(games=games, runs=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_failed_fit_is_a_row_and_a_miss(monkeypatch):
     def failing(*_, **__):
         raise RuntimeError("no decomposition\nmore")

@@ -31,6 +31,7 @@ def pytest_configure(config):
         import torch
 
         torch.set_num_threads(1)
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # of commands that tests start
 
 
 def pytest_collection_modifyitems(config, items):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,5 +109,6 @@ def test_a_failed_fit_is_a_line(monkeypatch):
 @pytest.mark.slow
 def test_the_command_says_what_the_function_says(folder):
     real = next(real_logs.prisoners(folder / "pd_nay_vorobeychik", most=10))
+    real = replace(real, table=real.table[real.table["round"] < 5])
     one, two = (real_logs.answer(real, command=command) for command in (False, True))
     assert {name: one[name] for name in two} == two

@@ -249,7 +249,10 @@ def test_tables_show_medians_and_leave_out_what_an_estimator_does_not_have():
 def test_a_measure_of_fewer_seeds_says_of_how_many():
     made = [{"experiment": "E7", "line": "ours", "seed": seed, "r2": 0.9} for seed in range(3)]
     made[1]["toll_tv"] = 0.02
-    assert "| ours | 0.900 | 0.0200 (1 of 3 seeds) | 3 |" in tables.as_markdown(made, title="E7")
+    text = tables.as_markdown(made, title="E7")
+    assert "| ours | 0.900 | 0.0200 (1 of 3 seeds) | 3 |" in text and "of fewer logs" not in text
+    made.append({"experiment": "E7", "line": "theirs", "seed": 0, "r2": 0.8})
+    assert "Lines of fewer seeds are of fewer logs" in tables.as_markdown(made, title="E7")
 
 
 @pytest.mark.slow
@@ -296,6 +299,22 @@ def test_committed_tables_and_targets_are_those_of_the_committed_rows(tmp_path):
         return [line for line in (folder / "targets.md").read_text().splitlines() if line.startswith("|")]
 
     assert targets(tmp_path) == targets(results)
+
+
+def test_what_the_readme_says_of_predicted_play_is_in_the_targets():
+    """Each line of a distance: ours, and the bound that is a third of the procedure's."""
+    text = (ROOT / "scripts" / "reproduce" / "results" / "targets.md").read_text(encoding="utf-8")
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if "total variation" in line]
+    names = {line[0].split(", ")[0] for line in lines}
+    missed = {line[0].split(", ")[0] for line in lines if line[3] == "**missed**"}
+    behind = {
+        line[0].split(", ")[0] for line in lines if float(line[1]) > 3 * float(line[2].removeprefix("<= "))
+    }
+    assert len(lines) == 3 * len(names)
+    assert behind == {"E7 bent 40x10"} and names - missed == {"E2", "E3", "E7 200x30"}
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert "closer to the truth than the procedure's in every game but `E7 bent`" in readme
+    assert "in all three respects only in E2, E3 and E7 200x30" in readme
 
 
 def test_targets_compare_seeds_that_both_were_measured_on():

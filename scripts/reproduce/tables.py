@@ -128,9 +128,11 @@ def _facts(found: dict[tuple[str, str], dict[str, Summary]]) -> str:
     )
     if whole.seeds == 1:
         text = "1 seed, which tells no interval"
-    if share is None:
-        return text + "."
-    return f"{text}. Interaction share of the logs: {_cell('interaction', share)}."
+    if share is not None:
+        text = f"{text}. Interaction share of the logs: {_cell('interaction', share)}"
+    if any(_fullest([measures]).seeds < whole.seeds for measures in found.values()):
+        text += ". Lines of fewer seeds are of fewer logs: targets.md compares estimators on the same ones"
+    return text + "."
 
 
 def _fullest(lines: Iterable[dict[str, Summary]]) -> Summary:

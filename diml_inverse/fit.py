@@ -28,6 +28,7 @@ from diml_inverse.starts import start_from_stand_in
 from diml_inverse.status import Status
 from diml_inverse.stream_fit import fit_stream
 from diml_inverse.streaming import LogStream
+from diml_inverse.wrong_kinds import require_kind
 
 SHRINKAGES = ("cross-validation", "evidence")
 
@@ -65,12 +66,15 @@ def fit(
         The result, whose `status` says how the fit ended and what to do about it.
 
     Raises:
+        TypeError: for another kind of data set, mechanism or learner.
         ValueError: if mechanism, learner and log disagree about agents or actions; if a free learner
             parameter could not be told apart from the payoffs' scale; with fewer than two episodes where
             episodes have to be held out.
         FloatingPointError: if the log-likelihood is not finite at the start.
     """
     started = time.perf_counter()
+    for what, given in (("dataset", dataset), ("mechanism", mechanism), ("learner", learner)):
+        require_kind(what, given)
     if shrinkage not in SHRINKAGES:
         raise ValueError(f"shrinkage: expected one of {SHRINKAGES}; found {shrinkage!r}; take one of them")
     require_identified_scale(mechanism, learner)

@@ -153,7 +153,17 @@ def test_figures_of_other_packages_and_of_real_players_are_those_of_the_committe
         for row in table.splitlines()
         if row.startswith("| language models | any")
     )
-    assert f"(p = {p})" in text and f"predicts {ahead.split()[0]} of these games better" in text
+    assert (
+        f"(p = {p})" in text and f"predicts {ahead.split()[0]} of the {len(models)} better than the" in text
+    )
+    shown = [log for log in models if log["status"] == "converged"]
+    total = sum(int(log["differences"]) for log in shown)
+    ours, theirs = (sum(int(log[name]) for log in shown) / total for name in ("ours", "stationary"))
+    p = next(r.split(" | ")[6] for r in table.splitlines() if r.startswith("| language models | converged"))
+    spoken = (
+        f"the {len(shown)} others {ours:.0%} of {total} are right, of the equilibrium {theirs:.0%} (p = {p})"
+    )
+    assert len(models) - len(shown) == 6 and spoken.replace("%", " %") in text
 
 
 def test_coverage_is_that_of_the_committed_tables():
@@ -173,7 +183,7 @@ def test_coverage_is_that_of_the_committed_tables():
     ]
     worst = 100 * min(float(row["lowest"]) for row in rows)
     spoken = f"in {min(covered):.1f} to {max(covered):.1f} % of 500 simulated logs"
-    assert f"{spoken} (the worst single difference in {worst:.1f} %)" in text
+    assert f"{spoken} (the worst single difference or learner parameter in {worst:.1f} %)" in text
     assert f"each tail {min(tails):.1f} to {max(tails):.1f} %" in text
     assert f"err by {min(ratios):.2f} to {max(ratios):.2f} times the Cramér–Rao bound" in text
     with (folder / "shrunk_coverage.csv").open(encoding="utf-8") as file:
@@ -187,9 +197,18 @@ def test_coverage_is_that_of_the_committed_tables():
         f"posterior intervals cover in {ends['posterior']} and those after one step in {ends['one step']}"
     )
     assert f"in {number} logs each, {spoken}" in text
+    worst = min(float(row["lowest"]) for row in shrunk if row["kind"] in ends)
+    assert f"(`--cell evidence`; the worst single difference in {100 * worst:.1f} %)" in text
+    with (folder / "network_coverage.csv").open(encoding="utf-8") as file:
+        network = list(csv.DictReader(file))
+    covered = [100 * float(row["coverage"]) for row in network]
+    worst = 100 * min(float(row["lowest"]) for row in network)
+    assert {row["replications"] for row in network} == {"36"}
+    spoken = f"in 36 logs each, {min(covered):.1f} to {max(covered):.1f} %"
+    assert f"{spoken} (`--cell network`; the worst {worst:.1f} %)" in text
     with (folder / "counterfactual_coverage.csv").open(encoding="utf-8") as file:
         outcomes = pd.DataFrame(csv.DictReader(file)).astype({"share": float})
     cells = outcomes.groupby(["setting", "change"]).share.agg(["mean", "size"])
     assert set(cells["size"]) == {200}
     low, high = 100 * cells["mean"].min(), 100 * cells["mean"].max()
-    assert f"cover in {low:.1f} to {high:.1f} % of 200 logs each" in text
+    assert f"{low:.1f} to {high:.1f} % of those of 200 logs each hold the truth" in text

@@ -246,6 +246,13 @@ def test_tables_show_medians_and_leave_out_what_an_estimator_does_not_have():
     assert "E1,ours,r2,0.5,0.1,0.9,0.75,3" in tables.as_csv(made)
 
 
+def test_a_choice_that_shows_no_payoffs_says_so():
+    row = {"experiment": "W", "line": "ours", "seed": 0, "r2": 0.9, "mechanism": "total", "learner": "Hedge"}
+    made = [{**row, "status": "CONVERGED"}, {**row, "seed": 1, "status": "NO_INFORMATION"}]
+    text = tables.as_markdown(made, title="W")
+    assert "*ours*: total × Hedge (1), total × Hedge (no information) (1)." in text
+
+
 def test_a_measure_of_fewer_seeds_says_of_how_many():
     made = [{"experiment": "E7", "line": "ours", "seed": seed, "r2": 0.9} for seed in range(3)]
     made[1]["toll_tv"] = 0.02

@@ -36,12 +36,15 @@ def cells_from_arrays(
     arrays: Mapping[str, Any], num_actions: NumActions, agents: Sequence[object] | None, lengths: Any
 ) -> Cells:
     """Checks the arrays of `TrajectoryDataset.from_arrays`; positions count from 0."""
+    if arrays.get("actions") is None:
+        raise LogError("array 'actions': expected shape [E, T, n], found None. Give the actions taken.")
     taken = {name: _array(name, value) for name, value in arrays.items() if value is not None}
     found = list(taken["actions"].shape)
     if len(found) != 3 or 0 in found:
+        remedy = "Drop what is empty." if 0 in found else "Add a missing axis: array[None] for one episode."
         raise LogError(
             "array 'actions': expected shape [E, T, n] (episodes, steps, agents), none of them 0, found "
-            f"{found}. Add a missing axis, for example array[None] for a single episode."
+            f"{found}. {remedy}"
         )
     names = [f"agent_{i}" for i in range(found[2])] if agents is None else agents
     labels = resolve_agents(names, "argument agents")
@@ -103,8 +106,21 @@ def _array(name: str, value: Any) -> np.ndarray:
             f"array {name!r}: expected a rectangular array, found {error}. Pad it and give lengths=."
         ) from error
     if array.dtype.kind not in kinds:
-        raise LogError(f"array {name!r}: expected {words}, found dtype {array.dtype}. Convert it.")
+        raise LogError(f"array {name!r}: expected {words}, found {_other(array, dtype)}")
     return array.astype(dtype, copy=False)
+
+
+def _other(array: np.ndarray, dtype: type) -> str:
+    """What is wrong with an array of another dtype: a conversion must not hide fractions or holes."""
+    if array.dtype.kind == "f" and dtype is np.int64:
+        wrong = ~np.isfinite(array) | (array != np.floor(array))
+        if wrong.any():
+            at = tuple(int(k) for k in np.argwhere(wrong)[0])
+            return (
+                f"{array[at]} at {list(at)} (counted from 0). Mend it; pad short episodes and give lengths=."
+            )
+        return f"dtype {array.dtype}. All are whole: convert with .astype(int)."
+    return f"dtype {array.dtype}. Convert it."
 
 
 def _lengths(lengths: Any, episodes: int, horizon: int) -> np.ndarray:

@@ -124,7 +124,7 @@ def require_parquet(path: Path) -> None:
         raise LogError(
             f"{source}: expected a Parquet file (or a name ending in .csv), found "
             f"{f'bytes {head!r}' if head else 'an empty file'} at its start. Give the log's folder, its "
-            "file, or a CSV."
+            "file, or a CSV; arrays are read by TrajectoryDataset.from_arrays."
         )
     if tail != b"PAR1":
         raise LogError(

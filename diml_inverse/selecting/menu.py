@@ -39,8 +39,9 @@ def default_mechanisms(dataset: EpisodeDataset) -> dict[str, Mechanism]:
     - who does what: effects of single agents, pairs, triples, ...
 
     Where a table of all joint actions would be too large it ends with effects of pairs, and if all agents
-    have the same actions there is a sum of effects of how many take each of them. Networks are not in the
-    menu, as one fit of them takes longer than all of these: name them if payoffs may be rougher.
+    have the same actions there is a sum of effects of how many take each of them. So it is for logs of counts
+    and of agents who sit episodes out, and each group (or agent) may have such sums of its own. Networks are
+    not in the menu, as one fit of them takes longer than all of these: name them if payoffs may be rougher.
     """
     sizes, agents = dataset.num_actions, dataset.num_agents
     alike = len(set(sizes)) == 1
@@ -57,7 +58,7 @@ def default_mechanisms(dataset: EpisodeDataset) -> dict[str, Mechanism]:
             found["counts, effects"] = AnonymousFactorial(sizes, order=min(agents, 3))
     if alike and (crowd or others * sizes[0] > MOST_CELLS):
         found["counts, shares"] = AdditiveCounts(sizes)
-    if crowd and not alike:
+    if crowd and agents > 1 and (not alike or (agents * max(sizes)) ** 2 <= MOST_CELLS):
         found["counts by role, shares"] = AdditiveCounts(sizes, roles=dataset.agents)
     if not crowd and math.prod(sizes) * agents <= MOST_CELLS and agents > 1:
         found["who does what"] = Factorial(sizes)

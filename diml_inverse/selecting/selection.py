@@ -22,6 +22,7 @@ from diml_inverse.selecting.search import search, simplest
 from diml_inverse.selecting.stacking import stacked_weights
 from diml_inverse.selecting.table import Selection, rows_of
 from diml_inverse.status import Status
+from diml_inverse.wrong_kinds import require_kind, require_named
 
 LEAST = 0.005
 """Weight below which a mechanism is left out of the stack."""
@@ -64,6 +65,7 @@ def select(
         The choice, its fit to all episodes, the stacked estimate, and the whole table.
 
     Raises:
+        TypeError: for another kind of data set, mechanisms or learners.
         ValueError: with fewer than two episodes (three where fits have to hold some out themselves), no
             candidate, or a free learner parameter that could not be told apart from the payoffs' scale.
         RuntimeError: naming family and rule, if a matrix of a fit cannot be decomposed.
@@ -73,10 +75,14 @@ def select(
         standard error); Wolpert (1992), Neural Networks 5 (stacking).
     """
     started = time.perf_counter()
+    require_kind("dataset", dataset)
     if isinstance(mechanisms, Mechanism):
         mechanisms = {type(mechanisms).__name__: mechanisms}
     if isinstance(learners, LearnerRule):
         learners = {type(learners).__name__: learners}
+    for what, given in (("mechanism", mechanisms), ("learner", learners)):
+        if given is not None:
+            require_named(what, given)
     families = default_mechanisms(dataset) if mechanisms is None else dict(mechanisms)
     rules = default_learners(dataset) if learners is None else dict(learners)
     if not families or not rules:

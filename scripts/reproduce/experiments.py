@@ -32,7 +32,7 @@ def papers(agents: int, actions: int, seed: int) -> diml_envs.Mechanism:
 
 
 def bent(agents: int, actions: int, seed: int) -> diml_envs.Mechanism:
-    """A crowd in which the others matter by a law that no family of ours holds."""
+    """A crowd in which the others matter by a law that no family of the menu for crowds holds."""
     return BentCrowd(agents, actions, seed=seed)
 
 

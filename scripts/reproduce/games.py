@@ -158,7 +158,7 @@ def _taken(data: di.TrajectoryDataset | di.PopulationDataset) -> torch.Tensor:
 
 @dataclass(frozen=True, eq=False, init=False)
 class BentCrowd(AnonymousMechanism):
-    """A crowd in which others matter by a law that no family of ours holds.
+    """A crowd in which others matter by a law that no family of the menu for crowds holds.
 
         u(a, c) = (h(a) + g tanh(2 z(a, c))) / (2 sqrt 2)
 

@@ -144,7 +144,7 @@ def _choices(rows: Sequence[Row], line: str) -> str:
     """What was chosen how often, where something was; else what is to be known of a line."""
     mine = [row for row in rows if row["line"] == line]
     chosen = [
-        f"{row['mechanism']} × {row['learner']}" if "learner" in row else row["note"]
+        f"{row['mechanism']} × {row['learner']}{_unfinished(row)}" if "learner" in row else row["note"]
         for row in mine
         if row.get("note") or "learner" in row
     ]
@@ -152,6 +152,12 @@ def _choices(rows: Sequence[Row], line: str) -> str:
         return ""
     counts = sorted({name: chosen.count(name) for name in chosen}.items(), key=lambda pair: -pair[1])
     return f"*{line}*: " + ", ".join(f"{name} ({number})" for name, number in counts) + ".\n"
+
+
+def _unfinished(row: Row) -> str:
+    """The status that a user is shown, where it is another than that of a fit that converged."""
+    status = row.get("status", "CONVERGED")
+    return "" if status == "CONVERGED" else f" ({status.lower().replace('_', ' ')})"
 
 
 def _cell(name: str, found: Summary | None, seeds: int = 0) -> str:

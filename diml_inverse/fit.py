@@ -191,5 +191,6 @@ def require_identified_scale(mechanism: Mechanism, learner: LearnerRule) -> None
         raise ValueError(
             f"{name}: expected Fixed, since payoffs c * u with {other} are the same process for every c > 0 "
             f"and {type(mechanism).__name__} holds them all; found a free parameter; write "
-            f"{name}=di.Fixed(1.0): payoffs are then in units of {unit}"
+            f"{name}=di.Fixed(1.0), or --parameter {name}=1 on the command line: payoffs are then in "
+            f"units of {unit}"
         )

@@ -96,7 +96,7 @@ def labels_and_sizes(
             raise LogError(
                 f"{rows.title}: expected a diml log (metadata key 'diml') or the number of actions, found a "
                 "foreign table without it. Give num_actions= (one number, one per agent, or a mapping by "
-                "agent); it is never guessed from the actions seen."
+                "agent; --num-actions on the command line); it is never guessed from the actions seen."
             )
         labels = rows.labels if given is None else given
         if not labels:

@@ -120,8 +120,8 @@ def refuse_null(column: pa.ChunkedArray, place: Place, expected: str) -> None:
     if column.null_count:
         row = int(column.is_null().to_numpy().argmax())
         raise LogError(
-            f"{place(row)}: expected {expected}, found null (an empty cell; {column.null_count} in all). "
-            "Fill the cell or drop the episode."
+            f"{place(row)}: expected {expected}, found null (an empty cell or nan; {column.null_count} "
+            "in all). Fill the cell or drop the episode."
         )
 
 

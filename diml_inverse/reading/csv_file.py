@@ -62,11 +62,14 @@ def read_csv(path: Path, columns: Mapping[str, str] | None) -> Rows:
         if our in LISTS:
             parsed[our] = _parse_lists(column, place, boolean=our == "available")
         else:
-            parsed[our] = column if our == layout.unit else _parse_numbers(column, place)
+            remedy = (
+                "Mend the value." if our in layout.required else "Mend the value or leave the column out."
+            )
+            parsed[our] = column if our == layout.unit else _parse_numbers(column, place, remedy)
     return convert(source, names, parsed, None, layout)
 
 
-def _parse_numbers(column: pa.ChunkedArray, place: Place) -> pa.ChunkedArray:
+def _parse_numbers(column: pa.ChunkedArray, place: Place, remedy: str) -> pa.ChunkedArray:
     """Turns a text column of a CSV file into integers, or floats where some are not whole."""
     text = pc.utf8_trim_whitespace(column)
     for kind in (pa.int64(), pa.float64()):
@@ -75,9 +78,7 @@ def _parse_numbers(column: pa.ChunkedArray, place: Place) -> pa.ChunkedArray:
         except pa.ArrowInvalid:
             continue
     row, value = _first_unparsable(text)
-    raise LogError(
-        f"{place(row)}: expected a number, found {value!r}. Mend the value or leave the column out."
-    )
+    raise LogError(f"{place(row)}: expected a number, found {value!r}. {remedy}")
 
 
 def _parse_lists(column: pa.ChunkedArray, place: Place, *, boolean: bool) -> pa.ChunkedArray:

@@ -352,7 +352,7 @@ CORPUS = [
      [r"none of \['eve'\]"]),
     # --- CSV
     ("csv_unparsable_number", text(CSV + "0,1,ann,one\n0,1,bob,1\n"),
-     ["log.csv, data row 3", "column 'action'", "expected a number, found 'one'"]),
+     ["log.csv, data row 3", "column 'action'", "expected a number, found 'one'. Mend the value."]),
     ("csv_action_not_whole", text(CSV + "0,1,ann,1\n0,1,bob,1.5\n"),
      ["data row 4", "whole number, found 1.5"]),
     ("csv_empty_cell", text(CSV + "0,1,ann,\n0,1,bob,1\n"), ["data row 3", "column 'action'", "found null"]),

@@ -37,6 +37,7 @@ from diml_inverse.cli_tables import (
     family_name,
     learner_name,
 )
+from diml_inverse.fit import SHRINKAGES
 from diml_inverse.fit import fit as fit_model
 from diml_inverse.report import report as report_on
 from diml_inverse.report import require_png
@@ -96,7 +97,15 @@ def fit(
     ] = None,
     ridge: Annotated[
         float | None,
-        typer.Option(help="Strength of shrinkage; else the family's default, or cross-validation."),
+        typer.Option(help="Strength of shrinkage; else the family's default, or chosen as --shrinkage says."),
+    ] = None,
+    shrinkage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"How a strength left open is chosen: {' or '.join(SHRINKAGES)}; else evidence where the "
+            "table is small enough.",
+        ),
     ] = None,
     max_steps: Annotated[
         int | None, typer.Option(min=1, help="Budget of optimiser steps; else the family's default.")
@@ -121,7 +130,8 @@ def fit(
         if every is None and (rule.startswith(BATCHED) or RULES[rule].gathers):
             require_marks("--learner", dataset, "give the steps per batch with --every")
         optimizer = build_optimizer(payoffs, max_steps)
-        result = fit_model(dataset, payoffs, learners, optimizer=optimizer, seed=seed)
+        how = {"optimizer": optimizer, "shrinkage": shrinkage}
+        result = fit_model(dataset, payoffs, learners, **how, seed=seed)
     console.print(result.summary())
     saved = result.save(out)
     console.print(f"\nresult: {saved}")

@@ -101,10 +101,10 @@ def build_learner(
     return Batched(built, every=every, **innovation)
 
 
-def build_optimizer(mechanism: Mechanism, max_steps: int | None) -> LBFGS | Adam:
-    """The optimiser that suits the family, with the user's budget."""
+def build_optimizer(mechanism: Mechanism, max_steps: int | None) -> LBFGS | Adam | None:
+    """The optimiser that suits the family, with the user's budget; None where no budget is given."""
     if max_steps is None:
-        return mechanism.optimizer
+        return None
     return dataclasses.replace(mechanism.optimizer, max_steps=max_steps)
 
 

@@ -19,6 +19,7 @@ from diml_inverse.information import (
     without_payoffs,
 )
 from diml_inverse.learners.base import LearnerRule
+from diml_inverse.marginal.at_hand import evidence_is_at_hand
 from diml_inverse.maximise import Outcome, require_finite_start
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS, Adam
@@ -39,7 +40,7 @@ def fit(
     learner: LearnerRule,
     *,
     optimizer: LBFGS | Adam | None = None,
-    shrinkage: str = "cross-validation",
+    shrinkage: str | None = None,
     folds: int = 5,
     seed: int = 0,
     progress: bool = True,
@@ -54,10 +55,13 @@ def fit(
             A log larger than memory comes from `open_log`.
         mechanism: payoff model, whose values are the starting point.
         learner: learner rule; `Fixed` parameters are known, others are estimated along with the payoffs.
-        optimizer: LBFGS(...) or Adam(...); None takes the one that suits the mechanism.
-        shrinkage: how a ridge (or prior variances) left open is chosen: "cross-validation" over episodes, or
-            "evidence" (`maximise_evidence`: marginal likelihood), which is much faster and can choose several
-            variances, but is for tables alone.
+        optimizer: LBFGS(...) or Adam(...); None takes what suits mechanism and shrinkage.
+        shrinkage: how a ridge (or prior variances) left open is chosen: by "evidence" (`maximise_evidence`:
+            marginal likelihood, by Newton steps of its own), which is for tables alone, can choose several
+            variances, and is what posterior intervals take for granted; or by "cross-validation" over
+            episodes, which serves predictions and in short logs shrinks too much for intervals to hold. None
+            takes evidence where the family's prior is known by its parts, its table is not too large and no
+            optimizer is given, as `select` does; else cross-validation.
         folds: folds of episodes for cross-validation, and to tell whether payoffs help to predict.
         seed: seed of everything random here (folds, validation episodes, batches).
         progress: show a progress bar when there is a terminal.
@@ -69,13 +73,13 @@ def fit(
         TypeError: for another kind of data set, mechanism or learner.
         ValueError: if mechanism, learner and log disagree about agents or actions; if a free learner
             parameter could not be told apart from the payoffs' scale; with fewer than two episodes where
-            episodes have to be held out.
+            episodes have to be held out; for shrinkage by evidence where that cannot be.
         FloatingPointError: if the log-likelihood is not finite at the start.
     """
     started = time.perf_counter()
     for what, given in (("dataset", dataset), ("mechanism", mechanism), ("learner", learner)):
         require_kind(what, given)
-    if shrinkage not in SHRINKAGES:
+    if shrinkage not in (None, *SHRINKAGES):
         raise ValueError(f"shrinkage: expected one of {SHRINKAGES}; found {shrinkage!r}; take one of them")
     require_identified_scale(mechanism, learner)
     settings = optimizer or mechanism.optimizer
@@ -89,6 +93,7 @@ def fit(
     model = copied(mechanism, learner, dataset)
     sample = Sample.of(dataset, model)
     require_finite_start(model, sample)
+    by_evidence = _takes_evidence(shrinkage, optimizer, model, sample)
     start_from_stand_in(model, sample)
     silent = is_silent(model, sample)
     null = without_payoffs(dataset, learner, known=model.mechanism.known_part())
@@ -97,9 +102,6 @@ def fit(
         model.learner.load_state_dict(null.learner.state_dict())
         found, chance = Estimate(Outcome(Status.NO_INFORMATION)), True
     else:
-        by_evidence = shrinkage == "evidence"
-        if by_evidence:
-            _require_open(model, settings)
         origin = copied(mechanism, learner, dataset)
         how = {"by_evidence": by_evidence, "folds": folds, "seed": seed, "show": progress}
         found = estimate(model, origin, dataset, sample, settings, **how)
@@ -149,17 +151,31 @@ def _chance_seen(
     return gain_is_chance(gains, choices=1 if path is None else len(path.ridges))
 
 
-def _require_open(model: LearningDynamics, settings: LBFGS | Adam) -> None:
-    """Refuse marginal likelihood where the mechanism leaves no variance open.
+def _takes_evidence(
+    shrinkage: str | None, optimizer: LBFGS | Adam | None, model: LearningDynamics, sample: Sample
+) -> bool:
+    """Whether marginal likelihood is to choose the shrinkage.
 
     Raises:
-        ValueError: naming the family.
+        ValueError: if it was asked for where nothing is left open to it, or with an optimiser.
     """
-    if not (ridge_is_open(model) and isinstance(settings, LBFGS)):
+    settings = optimizer or model.mechanism.optimizer
+    is_open = isinstance(settings, LBFGS) and ridge_is_open(model)
+    if shrinkage is None:
+        return is_open and optimizer is None and evidence_is_at_hand(model, sample)
+    if shrinkage != "evidence":
+        return False
+    if not is_open:
         raise ValueError(
             f"shrinkage: expected a table whose ridge or variances are left open (None) and L-BFGS; found "
             f"{type(model.mechanism).__name__} with {type(settings).__name__}; leave shrinkage out"
         )
+    if optimizer is not None:
+        raise ValueError(
+            "optimizer: expected none with shrinkage by evidence, which takes Newton steps of its own; found "
+            f"{type(optimizer).__name__}; leave one of them out (--max-steps on the command line)"
+        )
+    return True
 
 
 def _held_out_chance(

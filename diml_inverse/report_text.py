@@ -144,6 +144,8 @@ def _mean_differences(comparison: Comparison, differences: Differences, checks: 
     if checks.means is not None:
         given = "" if comparison.scale_known or realised is None else ", the fitted factor taken as given"
         lines.append(f"({kind_in_words(checks.kind)}{given})")
+        if checks.kind == "posterior" and comparison.result.ridge_path is not None:
+            lines.append("(its strength was chosen by cross-validation: far too narrow in short logs)")
     if len(names) > MOST_AGENTS:
         lines.append(f"({len(names) - MOST_AGENTS} more agents: see comparison.differences)")
     return "\n".join(lines)

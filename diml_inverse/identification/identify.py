@@ -23,7 +23,20 @@ from diml_inverse.identification.verdicts import Verdict, verdict_on
 from diml_inverse.identification.weak_directions import WeakDirection, weak_directions
 from diml_inverse.situations import Situations
 from diml_inverse.uncertainty.policy_jacobians import Coordinates
-from diml_inverse.uncertainty.score_matrices import Fitted, as_model, expected_information, free_parameters
+from diml_inverse.uncertainty.score_matrices import (
+    Fitted,
+    as_model,
+    expected_information,
+    free_parameters,
+    without_edges,
+)
+
+EDGE = 1e-8
+"""Information on the logarithm or logit of a learner parameter up to which no choice depends on it.
+
+A standard error of 10,000 there, if all else were known, is all of the domain, and its unit would blow up
+rounding.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +186,7 @@ def identify(
         half = jacobian.T @ payoffs.space.factor  # a product with the matrix itself would bring rounding back
         information = half @ half.T
     else:
-        information = expected_information(model, data)
+        information = without_edges(expected_information(model, data), model, EDGE)
     space = null_space(information, tolerance=tolerance)
     directions = _directions(model, at, cells, jacobian, space.null)
     return Identification(
@@ -216,6 +229,7 @@ def _open_payoffs(
     kept[cells.row] = True
     family = ObservedPayoffs(model.mechanism, at.contexts, kept)
     information = expected_information(LearningDynamics(family, model.learner), data)
+    information = without_edges(information, model, EDGE)
     space = null_space(information, tolerance=tolerance)
     return OpenPayoffs(information, space, tuple(Naming(cells, space.null).found))
 

@@ -30,6 +30,7 @@ def summarise(found: "Identification") -> str:
         f"{rank} of {size} free coordinates identified; "
         f"{found.data.num_episodes} episodes, {found.data.num_choices:,} choices",
         "standard errors are from the expected information, of identified numbers alone",
+        *_without_prior(found),
         "",
         "learner parameters",
         *_parameters(found),
@@ -39,6 +40,16 @@ def summarise(found: "Identification") -> str:
         *left_open(found),
     ]
     return "\n".join([*lines, "", str(found.support)])
+
+
+def _without_prior(found: "Identification") -> list[str]:
+    """Why a shrunk fit's posterior is narrower than these standard errors."""
+    if not float(found.model.mechanism.penalty().detach()) > 0:
+        return []
+    return [
+        "they are those of this log alone: its prior (or penalty), by which posterior intervals are narrower, "
+        "does not count"
+    ]
 
 
 def left_open(found: "Identification") -> list[str]:

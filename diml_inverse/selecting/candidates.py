@@ -15,9 +15,7 @@ from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.estimate import Estimate, estimate
 from diml_inverse.fit import copied
 from diml_inverse.learners.base import LearnerRule
-from diml_inverse.marginal.components import components_of
-from diml_inverse.marginal.coordinates import unknowns
-from diml_inverse.marginal.curvature import CELLS, FEATURES, features_held
+from diml_inverse.marginal.at_hand import evidence_is_at_hand, has_components
 from diml_inverse.maximise import require_finite_start
 from diml_inverse.mechanisms.base import Mechanism
 from diml_inverse.optimizers import LBFGS
@@ -169,23 +167,9 @@ def _begin_at(learner: LearnerRule, start: LearnerRule) -> None:
             own += (other.to(own) - own).clamp(-AWAY, AWAY)
 
 
-def evidence_is_at_hand(model: LearningDynamics, sample: Sample) -> bool:
-    """Whether evidence can choose the family's shrinkage, and its matrices are not too large for that."""
-    mechanism = model.mechanism
-    if not has_components(mechanism):
-        return False
-    groups = mechanism.group_of(sample.contexts.agent).bincount(minlength=mechanism.num_groups).tolist()
-    return unknowns(mechanism, max(groups)) <= CELLS and features_held(model, sample, groups) <= FEATURES
-
-
 def holds_out(mechanism: Mechanism) -> bool:
     """Whether a fit keeps some of its episodes for validation."""
     if not isinstance(mechanism.optimizer, LBFGS):
         return True
     is_open = bool(mechanism.ridges) and getattr(mechanism, "ridge", 0.0) is None
     return is_open and not has_components(mechanism)
-
-
-def has_components(mechanism: Mechanism) -> bool:
-    """Whether the family's prior is known by its parts, so that evidence can choose its shrinkage."""
-    return components_of.dispatch(type(mechanism)) is not components_of.dispatch(object)

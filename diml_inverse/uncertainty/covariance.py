@@ -123,9 +123,13 @@ def covariance(
     - "bootstrap": spread of refits to resampled episodes, from the estimate on. joblib runs them: choose
       workers, or a cluster, with `joblib.parallel_config`.
     - "posterior" (the default with a penalty): A^-1, the spread of payoffs under the normal prior that the
-      penalty stands for. All others describe how a penalised estimate varies around its own mean, which the
-      penalty moves away from the truth: they are conditional on that bias, and the prior's strength is taken
-      as given by all.
+      penalty stands for. Where learner parameters are estimated too, H is the expected information: evidence
+      does not leave them at the top of likelihood and prior jointly with the payoffs, where alone second
+      derivatives are sure to curve downwards. The prior's strength is taken as known: in short logs, which
+      say little of it, intervals are too narrow, and far too narrow if cross-validation chose it.
+
+    All others describe how a penalised estimate varies around its own mean, which the penalty moves away from
+    the truth: they are conditional on that bias.
 
     Args:
         data: the log that was fitted.
@@ -193,6 +197,8 @@ def _analytic(equation: EstimatingEquation, kind: str) -> Float[Tensor, "r r"]:
     if kind == "opg":
         bread, meat = inverse(equation.outer + equation.penalty, "an outer product of scores"), equation.outer
         return bread @ meat @ bread
+    if kind == "posterior" and any(p.requires_grad for p in equation.model.learner.parameters()):
+        return inverse(equation.expected + equation.penalty, "an expected information")
     bread = inverse(equation.observed + equation.penalty, "an observed information")
     if kind == "posterior":
         return bread

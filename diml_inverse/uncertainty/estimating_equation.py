@@ -11,7 +11,6 @@ from torch import Tensor
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.identification.null_space import NullSpace, null_space
-from diml_inverse.parameters import Real
 from diml_inverse.uncertainty.policy_jacobians import HELD, flat
 from diml_inverse.uncertainty.score_matrices import (
     Fitted,
@@ -21,6 +20,7 @@ from diml_inverse.uncertainty.score_matrices import (
     free_parameters,
     information_by_episode,
     observed_information,
+    without_edges,
 )
 
 FAINT = 1 / 16
@@ -74,7 +74,7 @@ class EstimatingEquation:
         if data.num_episodes * size**2 <= HELD:  # one pass over the log serves both
             each = information_by_episode(model, data)
         whole = expected_information(model, data) if each is None else each.sum(0)
-        information = _without_edges(whole, model)
+        information = without_edges(whole, model, FAINT)
         space = null_space(information)
         if space.identified.shape[1] == 0:
             raise ValueError(
@@ -123,23 +123,6 @@ class EstimatingEquation:
         """Share of the identified numbers that the penalty rather than the log decides, from 0 to 1."""
         bread = self.expected + self.penalty
         return float(torch.linalg.solve(bread, self.penalty).diagonal().mean())
-
-
-def _without_edges(information: Float[Tensor, "P P"], model: LearningDynamics) -> Float[Tensor, "P P"]:
-    """No information on learner parameters that have run to the edge of their domain: they are held there.
-
-    A logarithm or logit on its way to infinity has a flat likelihood: a normal spread of it means nothing.
-    Numbers searched as they are (`Real`) have a unit, in which no information is small or large.
-    """
-    plain = {f"learner.{k}.raw" for k, p in model.learner.learner_parameters().items() if isinstance(p, Real)}
-    kept = torch.ones(len(information), dtype=information.dtype, device=information.device)
-    at = 0
-    for name, parameter in free_parameters(model):
-        own = slice(at, at + parameter.numel())
-        if name.startswith("learner.") and name.endswith(".raw") and name not in plain:
-            kept[own] = (information.diagonal()[own] > FAINT).to(kept.dtype)
-        at = own.stop
-    return kept[:, None] * information * kept
 
 
 def penalty_curvature(model: LearningDynamics) -> Float[Tensor, "P P"]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from diml_inverse.dynamics import LearningDynamics
 from diml_inverse.episodes import EpisodeDataset
 from diml_inverse.mechanisms.base import Contexts
+from diml_inverse.parameters import Real
 from diml_inverse.results import FitResult
 from diml_inverse.same_log import require_same_agents, warn_of_other_choices
 from diml_inverse.uncertainty.policy_jacobians import (
@@ -69,6 +70,30 @@ def free_parameters(model: LearningDynamics) -> list[tuple[str, nn.Parameter]]:
     `Bounded`.
     """
     return [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+
+
+def without_edges(
+    information: Float[Tensor, "P P"], model: LearningDynamics, faint: float
+) -> Float[Tensor, "P P"]:
+    """No information on learner parameters that have run to the edge of their domain: they are held there.
+
+    A logarithm or logit on its way to infinity has a flat likelihood: a normal spread of it means nothing.
+    Numbers searched as they are (`Real`) have a unit, in which no information is small or large.
+
+    Args:
+        information: in the free parameters, or in others of the mechanism followed by the learner's.
+        model: whose learner it is.
+        faint: information on a logarithm or logit up to which it counts as at its edge.
+    """
+    plain = {f"{k}.raw" for k, p in model.learner.learner_parameters().items() if isinstance(p, Real)}
+    own = [(name, p.numel()) for name, p in model.learner.named_parameters() if p.requires_grad]
+    kept = torch.ones(len(information), dtype=information.dtype, device=information.device)
+    at = len(information) - sum(size for _, size in own)
+    for name, size in own:
+        if name.endswith(".raw") and name not in plain:
+            kept[at : at + size] = (information.diagonal()[at : at + size] > faint).to(kept.dtype)
+        at += size
+    return kept[:, None] * information * kept
 
 
 def episode_scores(model: Fitted, data: EpisodeDataset) -> Float[Tensor, "E P"]:

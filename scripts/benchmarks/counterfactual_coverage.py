@@ -100,10 +100,7 @@ def replicate(name: str, seed: int, episodes: int, draws: int) -> list[dict[str,
     uniforms = di.draw_uniforms(EPISODES, HORIZON, len(setting.sizes), seed=int(rng.integers(2**31)))
     played = truth.simulate(uniforms)
     data = di.TrajectoryDataset.from_arrays(played.actions.numpy(), setting.sizes)
-    result = di.fit(
-        data, setting.family(), learner(setting.sizes, setting.step_size()), shrinkage=_shrinkage(setting),
-        progress=False,
-    )  # fmt: skip
+    result = di.fit(data, setting.family(), learner(setting.sizes, setting.step_size()), progress=False)
     popular = int(played.policies[:, -10:].mean((0, 1, 2)).argmax())
     toll = torch.zeros(3, dtype=torch.float64)
     toll[popular] = _typical_difference(truth.mechanism, played.actions)
@@ -140,10 +137,6 @@ def replicate(name: str, seed: int, episodes: int, draws: int) -> list[dict[str,
             "licence": found.licence.verdict.name, "seconds": round(seconds, 2),
         })  # fmt: skip
     return rows
-
-
-def _shrinkage(setting: Setting) -> str:
-    return "evidence" if isinstance(setting.family(), di.mechanisms.TabularJoint) else "cross-validation"
 
 
 def _typical_difference(mechanism: di.Mechanism, actions: torch.Tensor) -> float:

@@ -20,6 +20,8 @@ from diml_inverse.uncertainty.intervals import jacobian
 SETTINGS = di.LBFGS(max_steps=400, gain=1e-3)
 KINDS = ("sandwich", "hessian", "jackknife")
 ONE_STEP = "one step"
+FITS = {"default fit": None, "cross-validation": "cross-validation"}
+"""How `di.fit` is asked to choose the shrinkage."""
 STEP_SIZE, EXPLORATION, BETA = 0.3, 0.2, 4.0
 HORIZON = 25
 
@@ -63,7 +65,8 @@ class Cell:
 
     Attributes:
         family: "structured", "table" (ridge-free), "evidence" (a table shrunk by marginal likelihood,
-            in games drawn from its prior), "evidence, one game" or "network".
+            in games drawn from its prior), "evidence, one game", "network", or what `di.fit` makes of a table
+            in games drawn from its prior: "default fit" and, on the same logs, "cross-validation".
         rule: "LogitQ" (full information) or "BanditQ".
         learner: "known" or "free": step size and exploration are given, or estimated too.
         episodes: E.
@@ -84,11 +87,13 @@ class Cell:
         """Covariances that are compared."""
         if self.family == "network":
             return (ONE_STEP,)
+        if self.family in FITS:
+            return ("posterior",)
         return ("posterior", *KINDS, ONE_STEP) if self.family.startswith("evidence") else KINDS
 
     def game(self, seed: int = 0) -> Any:
         """The true mechanism; of shrunk tables another in each replication."""
-        if self.family == "evidence":
+        if self.family in ("evidence", *FITS):
             return _drawn(seed)
         return CONGESTION if self.family == "structured" else TABLE
 
@@ -128,7 +133,13 @@ BIASED = [
     for rule in ("LogitQ", "BanditQ")
     for episodes in (50, 200)
 ]
-CELLS = {cell.name: cell for cell in GRID + SHRUNK + BIASED}
+FITTED = [
+    Cell(family, rule, learner, episodes)
+    for family in FITS
+    for rule in ("LogitQ", "BanditQ")
+    for learner, episodes in (("known", 8), ("free", 8), ("known", 50))
+]
+CELLS = {cell.name: cell for cell in GRID + SHRUNK + BIASED + FITTED}
 
 
 def profiles(cell: Cell) -> np.ndarray:
@@ -195,6 +206,10 @@ def _fitted(cell: Cell, data: di.TrajectoryDataset) -> tuple[di.LearningDynamics
     if cell.family == "network":
         result = di.fit(data, model.mechanism, model.learner, progress=False)
         return di.LearningDynamics(result.mechanism, result.learner).double(), result.status.name
+    if cell.family in FITS:
+        shrinkage = FITS[cell.family]
+        result = di.fit(data, model.mechanism, model.learner, shrinkage=shrinkage, progress=False)
+        return di.LearningDynamics(result.mechanism, result.learner).double(), result.status.name
     sample = Sample.of(data, model)
     if cell.family.startswith("evidence"):
         return model, "CONVERGED" if maximise_evidence(model, sample).converged else "BUDGET"
@@ -221,4 +236,5 @@ def _logit(share: float) -> float:
 
 
 def _seed(cell: Cell, seed: int) -> int:
-    return seed * 1000 + list(CELLS).index(cell.name)
+    paired = cell.name.replace("cross-validation", "default fit")  # on the same logs
+    return seed * 1000 + list(CELLS).index(paired)

@@ -196,7 +196,8 @@ def test_an_open_ridge_is_chosen_by_cross_validation(family):
     context = np.array(LEVELS)[(log.context[..., 0] > np.median(log.context[..., 0])).astype(int)]
     data = di.TrajectoryDataset.from_arrays(log.actions, log.num_actions, context=context)
     mechanism = family(data.num_actions)
-    result = di.fit(data, mechanism, logit_q(data.num_actions), folds=2, progress=False)
+    how = {"shrinkage": "cross-validation", "folds": 2, "progress": False}
+    result = di.fit(data, mechanism, logit_q(data.num_actions), **how)
     assert mechanism.ridge is None  # arguments stay as they are
     assert result.ridge_path is not None and result.mechanism.ridge == result.ridge_path.best > 0
 

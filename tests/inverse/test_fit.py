@@ -549,7 +549,7 @@ def test_the_unit_of_payoffs_does_not_change_a_cross_validated_fit():
             inverse_temperature=Fixed(2.0 / unit),
             exploration=Fixed(0.05),
         )
-        result = fit(data, TabularAnonymous(SIZES), learner, progress=False)
+        result = fit(data, TabularAnonymous(SIZES), learner, shrinkage="cross-validation", progress=False)
         assert result.status is Status.CONVERGED and result.ridge_path is not None
         ridges.append(result.ridge_path.best * unit**2)
         scores.append(float(metrics.payoff_difference_r2(result.mechanism, game, data)))

@@ -36,6 +36,7 @@ QUICK = Adam(max_steps=60, patience=60)
 FAMILIES = {
     "parametric": lambda: Congestion(SIZES),
     "penalised": lambda: TabularJoint(SIZES, ridge=1.0),
+    "penalised, by evidence": lambda: TabularAnonymous(SIZES),
     "penalised, by cross-validation": lambda: TabularAnonymous(SIZES),
     "parametric and penalised": lambda: PublicGoods(SIZES, width=8),
     "network": lambda: NeuralAnonymous(SIZES, width=16, ridge=0.1),
@@ -54,6 +55,7 @@ def estimate(family, data, learner=None, seed=0):
         mechanism,
         learner or logit(),
         optimizer=QUICK if isinstance(mechanism.optimizer, Adam) else None,
+        shrinkage="cross-validation" if family == "penalised, by cross-validation" else None,
         folds=3,
         seed=seed,
         progress=False,
@@ -86,6 +88,7 @@ def allowed(runs):
     [
         ("parametric", 20),
         ("penalised", 3),
+        ("penalised, by evidence", 3),
         ("penalised, by cross-validation", 3),
         ("parametric and penalised", 2),
         ("network", 4),

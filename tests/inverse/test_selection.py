@@ -12,6 +12,7 @@ import torch
 import diml_envs
 import diml_inverse as di
 from diml_inverse.learners import BanditQ, Batched, Hedge, LogitQ, Uniform
+from diml_inverse.marginal import at_hand
 from diml_inverse.mechanisms import (
     AnonymousFactorial,
     Average,
@@ -721,7 +722,7 @@ def test_a_users_own_mechanism_is_chosen_where_it_is_the_truth():
 @pytest.mark.parametrize("limit", ["CELLS", "FEATURES"])
 def test_tables_too_large_for_evidence_are_shrunk_by_cross_validation(roads, monkeypatch, limit):
     """Too many cells for their matrix, or too many weights of them in choices."""
-    monkeypatch.setattr(candidates, limit, 4)
+    monkeypatch.setattr(at_hand, limit, 4)
     table = TabularAnonymous(SIZES)
     table.ridges = (10.0, 1.0)
     found = quick(roads, {"counts": table})

@@ -47,7 +47,7 @@ def _without_prior(found: "Identification") -> list[str]:
     if not float(found.model.mechanism.penalty().detach()) > 0:
         return []
     return [
-        "they are those of this log alone: its prior (or penalty), by which posterior intervals are narrower, "
+        "they are those of this log alone: the prior (or penalty) that makes posterior intervals narrower "
         "does not count"
     ]
 

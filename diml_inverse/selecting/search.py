@@ -68,10 +68,12 @@ def search(
 
 
 def simplest(scored: list[Scored]) -> Scored:
-    """The candidate with the fewest parameters among those within one standard error of the best.
+    """The candidate with the fewest parameters within one standard error, in two stages.
 
-    A rule with fewer parameters takes its place if with the same family it is behind by no more than one
-    standard error, or `NAT`: a rule that holds another one is ahead of it by that much for nothing.
+    First comes that among all within one standard error of the best. A rule with fewer parameters takes its
+    place if with the same family it is behind that one (not the best) by no more than one standard error, or
+    `NAT`: a rule that holds another one is ahead of it by that much for nothing. The choice may therefore be
+    more than one standard error behind the best.
     """
     first = min(_close(scored, 1.0), key=_simplicity)
     same = [one for one in scored if one.candidate.family == first.candidate.family]

@@ -72,7 +72,8 @@ class Selection:
         """The table as text, the choice on top."""
         choice, result = self.choice, self.result
         lines = [
-            f"chosen: {choice.mechanism} x {choice.learner}, the fewest parameters within one standard error",
+            f"chosen: {choice.mechanism} x {choice.learner}, the fewest parameters within one standard error "
+            "(families first, then rules)",
             f"status: {result.status.value}. {result.status.remedy}",
         ]
         if result.status is Status.NO_INFORMATION:

@@ -531,6 +531,22 @@ def test_a_free_learner_parameter_has_its_standard_error_in_its_own_domain():
     assert f"0.3  (s.e. {error:.3g})" in found.summary()
 
 
+def test_a_learner_parameter_at_its_edge_is_not_identified_and_has_no_standard_error():
+    rule = LogitQ(SIZES, inverse_temperature=Fixed(2.0), step_size=Bounded(0.3), exploration=Bounded(1e-10))
+    found = identify(random_log(), built("tabular joint", rule))
+    line = next(text for text in found.summary().splitlines() if text.strip().startswith("exploration "))
+    assert "not identified" in line and "s.e." not in line
+    assert "0.3  (s.e. " in found.summary()  # that of the step size stands
+    inside = LogitQ(SIZES, inverse_temperature=Fixed(2.0), step_size=Bounded(0.3), exploration=Bounded(0.1))
+    assert "0.1  (s.e. " in identify(random_log(), built("tabular joint", inside)).summary()
+
+
+def test_a_summary_says_that_a_prior_does_not_count_where_there_is_one():
+    for family, said in (("tabular joint", True), ("congestion", False)):
+        found = identify(random_log(), built(family, q(LogitQ, False)))
+        assert ("prior (or penalty)" in found.summary()) is said
+
+
 def test_rules_that_ignore_payoffs_identify_none():
     for rule in (Uniform(SIZES), MemoryK(SIZES, memory=1)):
         found = identify(random_log(), built("congestion", rule))
